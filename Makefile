@@ -1,0 +1,48 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+WHEELS := $(VENV)/share/fxnorm-data/wheels
+TUNES := vizdoom==1.3.2
+STAMP := $(VENV)/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup catalog test check agreement clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## Make .venv with everything that development, the demo and the tests need
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo]'
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
+	$(BIN)/python -m fxnorm.warm
+	touch $(STAMP)
+
+catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog from it
+	$(BIN)/fxnorm-data demo-corpus $(DEMO)/corpus
+	$(BIN)/fxnorm-data build-catalog --corpus musdb18hq $(DEMO)/corpus --out $(DEMO)/catalog
+	@$(BIN)/fxnorm-data inspect $(DEMO)/catalog
+	@echo
+	@echo 'The catalog is in $(DEMO)/catalog. What to do next:'
+	@echo '  $(BIN)/fxnorm-data inspect $(DEMO)/catalog             what is in it'
+	@echo '  $(BIN)/fxnorm-data stats show $(DEMO)/catalog          the averages that stems are normalised to'
+	@echo '  $(BIN)/fxnorm-data validate $(DEMO)/catalog            check it; the page is $(DEMO)/catalog/report/validation.html'
+	@echo '  $(BIN)/fxnorm-data build-catalog --help                a catalog from your own stems'
+
+test: $(STAMP) check ## Run the checks and the tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## Lint, format and type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+agreement: $(STAMP) ## Compare with numbers and audio of the published code: make agreement REFERENCE=DIR
+	$(BIN)/python -m tests.agreement $(REFERENCE)
+
+clean: ## Remove the environment, the demo and caches
+	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

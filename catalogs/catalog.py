@@ -1,0 +1,167 @@
+"""Reading a catalog: its tables, its statistics, and the audio of its songs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from catalogs import schemas
+from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
+from catalogs.shards import read_crop
+from catalogs.storage import Location, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fxnorm.statistics import Statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredSong:
+    """Audio of a song in the shards.
+
+    Attributes:
+        song_id: id.
+        split: train, validation or test.
+        frames: samples per channel of each stem, the mixture included where there is one.
+        sample_rate: Hz.
+        shard: file.
+        segment_frames: samples per channel in a segment.
+    """
+
+    song_id: str
+    split: str
+    frames: dict[str, int]
+    sample_rate: int
+    shard: Location
+    segment_frames: int
+
+
+class Catalog:
+    """A published catalog, read-only.
+
+    Example:
+        >>> catalog = Catalog.open("demo/catalog")                      # doctest: +SKIP
+        >>> catalog.frame("features").groupby("stem").loudness_lufs.mean()   # doctest: +SKIP
+        >>> catalog.crop(catalog.songs[0], start=0, frames=441_000)     # doctest: +SKIP
+    """
+
+    def __init__(self, location: Location, manifest: Manifest) -> None:
+        self.location = location
+        self.manifest = manifest
+        self._songs: dict[str, StoredSong] | None = None
+
+    @classmethod
+    def open(cls, target: str | Path, manifest_name: str = PUBLISHED) -> Catalog:
+        """Open a catalog by path or URI.
+
+        Raises:
+            CatalogError: no catalog there.
+        """
+        location = Location.parse(target)
+        manifest = read_manifest(location, manifest_name)
+        if manifest is None:
+            raise CatalogError(
+                f"{target}: no {manifest_name} here; build a catalog with "
+                "'fxnorm-data build-catalog --corpus NAME DIR --out OUT'"
+            )
+        return cls(location, manifest)
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A table as pyarrow.
+
+        Raises:
+            CatalogError: the catalog has no such table, or its file is gone.
+        """
+        entry = self.manifest.tables.get(name)
+        if entry is None:
+            have = ", ".join(sorted(self.manifest.tables)) or "none"
+            raise CatalogError(f"{self.location.path}: no table {name!r}; there are: {have}")
+        try:
+            return read_table(self.location / entry.path, columns)
+        except (FileNotFoundError, pa.ArrowInvalid) as error:
+            raise CatalogError(f"{self.location.path}/{entry.path}: cannot be read ({error})") from None
+
+    def frame(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """A table as pandas."""
+        return self.table(name, columns).to_pandas()
+
+    def statistics(self) -> Statistics:
+        """The catalog's own statistics."""
+        return self._statistics("statistics")
+
+    def targets(self) -> Statistics:
+        """The statistics that the stems were normalised to: the catalog's own, unless others were given."""
+        return self._statistics("targets" if "targets" in self.manifest.tables else "statistics")
+
+    def _statistics(self, table: str) -> Statistics:
+        from catalogs.statistics_file import table_to_statistics
+
+        return table_to_statistics(self.table(table))
+
+    @property
+    def songs(self) -> list[str]:
+        """Ids of the songs that have audio, sorted."""
+        return sorted(self._stored())
+
+    def song(self, song_id: str) -> StoredSong:
+        """Where and how long a song's audio is.
+
+        Raises:
+            CatalogError: not in the catalog.
+        """
+        try:
+            return self._stored()[song_id]
+        except KeyError:
+            raise CatalogError(f"{self.location.path}: no song {song_id!r}") from None
+
+    def crop(
+        self, song_id: str, start: int, frames: int, stems: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """A stretch of a song's normalised stems and mixture; only the segments that it touches are decoded.
+
+        Args:
+            song_id: id of the song.
+            start: first sample.
+            frames: samples per channel.
+            stems: names; None for all, the mixture included.
+
+        Returns:
+            by name, float32 of shape (frames, 2), zeros after the end of a stem.
+        """
+        song = self.song(song_id)
+        return read_crop(song.shard, start, frames, song.segment_frames, stems)
+
+    def audio(self, song_id: str, stem: str) -> NDArray[np.float32]:
+        """A whole stem (or ``mixture``), shape (samples, 2)."""
+        song = self.song(song_id)
+        if stem not in song.frames:
+            raise CatalogError(f"{song_id}: no stem {stem!r}; there are {', '.join(song.frames)}")
+        return read_crop(song.shard, 0, song.frames[stem], song.segment_frames, [stem])[stem]
+
+    def _stored(self) -> dict[str, StoredSong]:
+        if self._songs is None:
+            songs: dict[str, StoredSong] = {}
+            for row in self.table("shards").to_pylist():
+                song = songs.get(row["song_id"])
+                if song is None:
+                    song = songs[row["song_id"]] = StoredSong(
+                        row["song_id"],
+                        row["split"],
+                        {},
+                        row["sample_rate"],
+                        self.location / row["shard"],
+                        row["segment_frames"],
+                    )
+                song.frames[row["stem"]] = row["frames"]
+            self._songs = songs
+        return self._songs
+
+
+__all__ = ["Catalog", "CatalogError", "StoredSong", "schemas"]

@@ -1,0 +1,90 @@
+"""What a corpus is to the rest of the package: a layout of files that yields songs."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from catalogs.faults import Fault
+
+
+class CorpusLayoutError(ValueError):
+    """A folder in which a corpus adapter finds none of its songs, or that it cannot list."""
+
+
+@dataclass(frozen=True)
+class CorpusFile:
+    """A file of a song, and the audio stream in it (None: it has only one)."""
+
+    path: Path
+    stream: int | None = None
+
+
+@dataclass(frozen=True)
+class CorpusSong:
+    """A song as a corpus lays it out: which file holds which stem; nothing has been read yet.
+
+    ``files`` maps stem names, and ``mixture`` for the engineer's mix, to files. ``split`` is train,
+    validation or test, ``licence`` that of the song where the corpus states one. ``faults`` is what the
+    adapter found wrong. Names become valid Unicode text in normal form C: bytes of a file name that are no
+    UTF-8 are escaped.
+    """
+
+    corpus: str
+    native_id: str
+    title: str | None
+    artist: str | None
+    split: str
+    licence: str | None
+    files: Mapping[str, CorpusFile]
+    faults: tuple[Fault, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in ("native_id", "title", "artist"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else text(value))
+
+    @property
+    def song_id(self) -> str:
+        """``corpus/native id``: the same on every machine and run."""
+        return f"{self.corpus}/{self.native_id}"
+
+
+class Corpus(Protocol):
+    """An adapter for one corpus layout."""
+
+    @property
+    def name(self) -> str:
+        """Name under which the adapter is registered; the first part of every song id."""
+
+    @property
+    def licence(self) -> str:
+        """What the corpus states about its licence."""
+
+    @property
+    def citation(self) -> str:
+        """How to cite the corpus."""
+
+    @property
+    def required_stems(self) -> tuple[str, ...]:
+        """Stems, and ``mixture``, without which a song is refused."""
+
+    def songs(self, root: Path) -> Iterator[CorpusSong]:
+        """Every song under ``root``, sorted by folder and name, the unusable ones with their faults.
+
+        Errors: CorpusLayoutError where there is no song at all, or a folder of the layout cannot be listed.
+        """
+
+
+def text(name: str) -> str:
+    """A file name as valid Unicode text in normal form C; bytes that are no UTF-8 become ``\\\\udcxx``."""
+    return unicodedata.normalize("NFC", name.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def artist_and_title(name: str) -> tuple[str | None, str]:
+    """The two halves of ``Artist - Title``; no artist where the name has no such form."""
+    artist, separator, title = name.partition(" - ")
+    return (artist.strip(), title.strip()) if separator and artist.strip() and title.strip() else (None, name)

@@ -1,0 +1,243 @@
+"""Samples of an open audio file, at its own rate and channels, from libsndfile or FFmpeg (PyAV).
+
+FFmpeg reads MP4, which libsndfile cannot, and MP3 and FLAC that do not declare their length: libsndfile
+guesses that of an MP3 from its first frame and cuts the audio there, and fails at the end of such a FLAC.
+libsndfile reads everything else, through the file descriptor, so that file names need not be text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soundfile
+
+from catalogs.container import Container
+from catalogs.faults import AudioFileError
+
+MAX_CHANNELS = 2
+MIN_RATE, MAX_RATE = 8_000, 384_000
+"""Sample rates that are accepted, Hz."""
+
+_BLOCK_FRAMES = 1 << 18
+_CODEC_FRAME = 2_048
+"""Samples that an MP4 may be short of its declared duration: one AAC frame, as durations are rounded."""
+
+_FFMPEG_FORMATS = {"MP4": "mov", "MP3": "mp3", "FLAC": "flac"}
+_FFMPEG_ENCODINGS = {
+    ("MP3", "fltp"): "MPEG_LAYER_III",
+    ("FLAC", "s16"): "PCM_16",
+    ("FLAC", "s32"): "PCM_24",
+}
+"""libsndfile's names of encodings, by container and FFmpeg's sample format; else the codec's name is used."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open file whose container is known."""
+
+    path: Path
+    file: BufferedReader
+    container: Container
+
+    @property
+    def needs_ffmpeg(self) -> bool:
+        """Whether libsndfile cannot be trusted with it."""
+        undeclared = self.container.name in ("MP3", "FLAC") and not self.container.length_declared
+        return self.container.name == "MP4" or undeclared
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One audio stream: sample encoding, rate in Hz, channels, and samples per channel."""
+
+    encoding: str
+    sample_rate: int
+    channels: int
+    frames: int
+    length_declared: bool
+
+
+def describe(source: Source, stream: int | None) -> Stream:
+    """The stream's properties; it is decoded only where its length is not declared.
+
+    ``stream`` numbers the audio streams from 0; None asks for the only one.
+
+    Errors: AudioFileError with reason ``unreadable``, ``damaged``, ``missing_stream``, ``several_streams``,
+    ``sample_rate``, ``channels`` or ``empty``.
+    """
+    if source.needs_ffmpeg:
+        with _open_ffmpeg(source) as container:
+            found = _ffmpeg_stream(source, container, _select(source, container, stream))
+            if found.length_declared:
+                return _refuse_empty(source, found)
+        return _refuse_empty(source, _counted(found, len(read(source, [stream])[stream][1])))
+    _refuse_number(source, stream)
+    with _open_soundfile(source) as handle:
+        found = Stream(
+            encoding=handle.subtype,
+            sample_rate=handle.samplerate,
+            channels=handle.channels,
+            frames=handle.frames,
+            length_declared=source.container.length_declared,
+        )
+        return _refuse_empty(source, _checked(source, found))
+
+
+def read(source: Source, streams: Sequence[int | None]) -> dict[int | None, tuple[Stream, np.ndarray]]:
+    """The wanted streams in one pass: properties, and samples as float32 (frames, channels), full scale 1.0.
+
+    Errors: as for ``describe``, and AudioFileError with reason ``truncated`` where samples are missing.
+    """
+    if not source.needs_ffmpeg:
+        return {stream: _read_soundfile(source, stream) for stream in streams}
+    with _open_ffmpeg(source) as container:
+        chosen = {stream: _select(source, container, stream) for stream in streams}
+        found = {stream: _ffmpeg_stream(source, container, av_stream) for stream, av_stream in chosen.items()}
+        samples = _decode_ffmpeg(source, container, {s.index: found[n] for n, s in chosen.items()})
+        return {n: _fit_declared(source, found[n], samples[s.index]) for n, s in chosen.items()}
+
+
+def _counted(stream: Stream, frames: int) -> Stream:
+    return Stream(stream.encoding, stream.sample_rate, stream.channels, frames, length_declared=False)
+
+
+def _refuse_number(source: Source, stream: int | None) -> None:
+    if stream:
+        problem = f"audio stream {stream} is asked for, and it has only one"
+        raise AudioFileError("missing_stream", source.path, problem)
+
+
+def _refuse_empty(source: Source, stream: Stream) -> Stream:
+    if stream.frames < 1:
+        raise AudioFileError("empty", source.path, "it holds no samples")
+    return stream
+
+
+def _checked(source: Source, stream: Stream) -> Stream:
+    if not MIN_RATE <= stream.sample_rate <= MAX_RATE:
+        raise AudioFileError("sample_rate", source.path, f"its sample rate is {stream.sample_rate} Hz")
+    if not 1 <= stream.channels <= MAX_CHANNELS:
+        raise AudioFileError("channels", source.path, f"it has {stream.channels} channels")
+    return stream
+
+
+def _refuse_short(source: Source, stream: Stream, frames: int) -> None:
+    if frames < stream.frames:
+        problem = f"it declares {stream.frames} samples, and {frames} can be decoded"
+        raise AudioFileError("truncated", source.path, problem)
+
+
+@contextmanager
+def _open_soundfile(source: Source) -> Iterator[soundfile.SoundFile]:
+    os.lseek(source.file.fileno(), 0, os.SEEK_SET)
+    try:
+        handle = soundfile.SoundFile(source.file.fileno(), closefd=False)
+    except soundfile.LibsndfileError as error:
+        problem = f"libsndfile cannot open it as {source.container.name} ({_reason(error)})"
+        raise AudioFileError("unreadable", source.path, problem) from error
+    with handle:
+        yield handle
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error : ").rstrip(".")
+
+
+def _blocks(source: Source, handle: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    position = 0
+    try:
+        while len(block := handle.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block
+            position += len(block)
+    except soundfile.LibsndfileError as error:
+        problem = f"decoding it fails within a few seconds after sample {position} ({_reason(error)})"
+        raise AudioFileError("damaged", source.path, problem) from error
+
+
+def _read_soundfile(source: Source, stream: int | None) -> tuple[Stream, np.ndarray]:
+    found = describe(source, stream)
+    with _open_soundfile(source) as handle:
+        blocks = list(_blocks(source, handle))
+    _refuse_short(source, found, sum(len(block) for block in blocks))
+    return found, np.concatenate(blocks)
+
+
+@contextmanager
+def _open_ffmpeg(source: Source) -> Iterator[Any]:
+    source.file.seek(0)
+    try:
+        container = av.open(source.file, format=_FFMPEG_FORMATS[source.container.name])
+    except av.FFmpegError as error:
+        problem = f"FFmpeg cannot open it as {source.container.name} ({error.strerror})"
+        raise AudioFileError("unreadable", source.path, problem) from error
+    with container:
+        yield container
+
+
+def _select(source: Source, container: Any, stream: int | None) -> Any:
+    available = container.streams.audio
+    if stream is None and len(available) > 1:
+        raise AudioFileError("several_streams", source.path, f"it holds {len(available)} audio streams")
+    if (stream or 0) >= len(available):
+        problem = f"audio stream {stream or 0} is asked for, and it holds {len(available)}"
+        raise AudioFileError("missing_stream", source.path, problem)
+    return available[stream or 0]
+
+
+def _ffmpeg_stream(source: Source, container: Any, av_stream: Any) -> Stream:
+    codec = av_stream.codec_context
+    declared = source.container.length_declared and av_stream.duration is not None
+    frames = 0
+    if declared:
+        seconds = ((av_stream.start_time or 0) + av_stream.duration) * av_stream.time_base
+        frames = round(seconds * codec.sample_rate)
+    found = Stream(
+        encoding=_FFMPEG_ENCODINGS.get((source.container.name, codec.format.name), codec.name.upper()),
+        sample_rate=codec.sample_rate,
+        channels=codec.channels,
+        frames=frames,
+        length_declared=declared,
+    )
+    return _checked(source, found)
+
+
+def _decode_ffmpeg(source: Source, container: Any, streams: dict[int, Stream]) -> dict[int, np.ndarray]:
+    blocks = {index: [np.zeros((0, stream.channels), np.float32)] for index, stream in streams.items()}
+    to_float = {index: av.AudioResampler(format="fltp") for index in streams}
+    wanted = [s for s in container.streams.audio if s.index in streams]
+    try:
+        for packet in container.demux(wanted):
+            index, stream = packet.stream.index, streams[packet.stream.index]
+            for frame in packet.decode():
+                if (frame.sample_rate, frame.layout.nb_channels) != (stream.sample_rate, stream.channels):
+                    problem = "its sample rate or channels change within the file"
+                    raise AudioFileError("damaged", source.path, problem)
+                if len(blocks[index]) == 1:
+                    blocks[index].append(_delay(frame, stream))
+                blocks[index] += [part.to_ndarray().T for part in to_float[index].resample(frame)]
+    except av.FFmpegError as error:
+        raise AudioFileError("damaged", source.path, f"decoding it fails ({error.strerror})") from error
+    return {index: np.concatenate(parts) for index, parts in blocks.items()}
+
+
+def _delay(frame: Any, stream: Stream) -> np.ndarray:
+    """Silence before a stream that begins later than the file."""
+    start = round((frame.pts or 0) * frame.time_base * stream.sample_rate)
+    return np.zeros((max(0, start), stream.channels), np.float32)
+
+
+def _fit_declared(source: Source, stream: Stream, samples: np.ndarray) -> tuple[Stream, np.ndarray]:
+    """The samples cut to the declared length, or padded where they lack less than one codec frame."""
+    if not stream.length_declared:
+        return _counted(stream, len(samples)), samples
+    _refuse_short(source, stream, len(samples) + _CODEC_FRAME)
+    missing = max(0, stream.frames - len(samples))
+    return stream, np.pad(samples[: stream.frames], ((0, missing), (0, 0)))

@@ -1,0 +1,203 @@
+"""A song's files, as a corpus adapter finds them, become rows of ``tracks``, or of ``quarantine``.
+
+Files are probed and hashed here, not decoded: what only decoding shows (NaN, audio that ends early) is found
+by ``load_song``, which the later stages read their audio with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalogs.audio_file import (
+    AudioFileError,
+    catalog_frames,
+    content_hash,
+    decode_streams,
+    file_status,
+    path_to_uri,
+    probe,
+    uri_to_path,
+)
+from catalogs.corpora.corpus import CorpusFile, CorpusSong
+from catalogs.faults import Fault
+from catalogs.schemas import MIXTURE
+from fxnorm.settings import SAMPLE_RATE
+
+Row = dict[str, Any]
+TrackKey = tuple[str, int | None]
+
+STREAM_TOLERANCE = 4_096
+"""Samples by which streams of one file may differ in length and are made as long as the mixture."""
+
+_FILE_COLUMNS = (
+    "container",
+    "encoding",
+    "sample_rate",
+    "channels",
+    "frames",
+    "catalog_frames",
+    "bytes",
+    "modified_ns",
+    "content_hash",
+    "conversions",
+)
+
+
+@dataclass(frozen=True)
+class SongIngest:
+    """What came of a song: rows of ``tracks``, or rows of ``quarantine``, never of both nor of neither."""
+
+    song_id: str
+    tracks: list[Row]
+    quarantine: list[Row]
+
+
+def known_tracks(rows: Iterable[Row]) -> dict[TrackKey, Row]:
+    """Rows of an earlier ``tracks`` table by URI and stream, as ``ingest_song`` takes them."""
+    return {(row["uri"], row["stream"]): row for row in rows}
+
+
+def mark_duplicates(songs: Iterable[CorpusSong]) -> Iterator[CorpusSong]:
+    """The songs as they are; one whose id an earlier song has gets the fault ``duplicate_song_id``."""
+    seen: set[str] = set()
+    for song in songs:
+        if song.song_id in seen:
+            paths = [file.path for _, file in sorted(song.files.items())]
+            fault = Fault("duplicate_song_id", "an earlier song has the same id", path=next(iter(paths), None))
+            song = dataclasses.replace(song, faults=(*song.faults, fault))
+        seen.add(song.song_id)
+        yield song
+
+
+def ingest_song(song: CorpusSong, known: Mapping[TrackKey, Row] | None = None) -> SongIngest:
+    """Probe and hash all files of a song.
+
+    Where URI, size and modification time equal those of a row in ``known``, that row's findings are taken and
+    the file is not read. A song with any fault is refused, with a ``quarantine`` row for each of its faults.
+    """
+    findings: dict[str, Row] = {}
+    faults = list(song.faults)
+    hashes: dict[Path, str] = {}
+    for stem, file in sorted(song.files.items()):
+        try:
+            findings[stem] = _finding(file, known or {}, hashes)
+        except AudioFileError as error:
+            faults.append(error.fault(stem))
+    if faults:
+        return SongIngest(song.song_id, [], [_quarantine_row(song, f) for f in _merged(faults)])
+    _equalise_streams(findings)
+    song_hash = _song_hash(findings)
+    return SongIngest(song.song_id, [_track_row(song, s, f, song_hash) for s, f in findings.items()], [])
+
+
+def load_song(rows: Sequence[Row], sample_rate: int = SAMPLE_RATE) -> dict[str, np.ndarray]:
+    """The audio of a song's ``tracks`` rows: stem name to float32 (frames, 2) at ``sample_rate`` (Hz).
+
+    Each stem keeps its own length; at the catalog's rate that is ``catalog_frames``. A file is opened once
+    for all its streams.
+
+    Errors: AudioFileError as for ``catalogs.audio_file.decode``, or with reason ``changed`` where size or
+    modification time are no longer those of the rows.
+    """
+    by_uri: dict[str, list[Row]] = {}
+    for row in rows:
+        by_uri.setdefault(row["uri"], []).append(row)
+    song = {}
+    for uri, group in by_uri.items():
+        path = uri_to_path(uri)
+        status = file_status(path)
+        if any((status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]) for row in group):
+            raise AudioFileError("changed", path, "it was changed after it was ingested")
+        streams = decode_streams(path, {row["stream"]: row["frames"] for row in group}, sample_rate)
+        song.update({row["stem"]: streams[row["stream"]] for row in group})
+    return {row["stem"]: song[row["stem"]] for row in rows}
+
+
+def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path, str]) -> Row:
+    uri = path_to_uri(file.path)
+    status = file_status(file.path)
+    row = known.get((uri, file.stream))
+    if row is not None and (row["bytes"], row["modified_ns"]) == (status.st_size, status.st_mtime_ns):
+        return {"uri": uri, "stream": file.stream, **{column: row[column] for column in _FILE_COLUMNS}}
+    info = probe(file.path, file.stream)
+    if file.path not in hashes:
+        hashes[file.path] = content_hash(file.path)
+    after = file_status(file.path)
+    if (after.st_size, after.st_mtime_ns) != (info.bytes, info.modified_ns):
+        raise AudioFileError("changed", file.path, "it was changed while it was read")
+    return {
+        "uri": uri,
+        "stream": file.stream,
+        "container": info.container,
+        "encoding": info.encoding,
+        "sample_rate": info.sample_rate,
+        "channels": info.channels,
+        "frames": info.frames,
+        "catalog_frames": catalog_frames(info),
+        "bytes": info.bytes,
+        "modified_ns": info.modified_ns,
+        "content_hash": hashes[file.path],
+        "conversions": info.conversions(),
+    }
+
+
+def _equalise_streams(findings: Mapping[str, Row]) -> None:
+    """Give streams of the mixture's file the mixture's length: codecs pad each stream by a frame or two."""
+    mixture = findings.get(MIXTURE)
+    for finding in findings.values():
+        if mixture is None or finding["uri"] != mixture["uri"]:
+            continue
+        surplus = finding["frames"] - mixture["frames"]
+        if finding["sample_rate"] == mixture["sample_rate"] and 0 < abs(surplus) <= STREAM_TOLERANCE:
+            note = f"length {finding['frames']} to {mixture['frames']}, as the mixture"
+            finding["conversions"] = [*finding["conversions"], note]
+            finding["frames"], finding["catalog_frames"] = mixture["frames"], mixture["catalog_frames"]
+
+
+def _song_hash(findings: Mapping[str, Row]) -> str:
+    files = [(stem, finding["stream"], finding["content_hash"]) for stem, finding in sorted(findings.items())]
+    return hashlib.blake2b(json.dumps(files).encode(), digest_size=16).hexdigest()
+
+
+def _track_row(song: CorpusSong, stem: str, finding: Row, song_hash: str) -> Row:
+    return {
+        "song_id": song.song_id,
+        "stem": stem,
+        "role": "mixture" if stem == MIXTURE else "stem",
+        "corpus": song.corpus,
+        "native_id": song.native_id,
+        "title": song.title,
+        "artist": song.artist,
+        "split": song.split,
+        "licence": song.licence,
+        "song_hash": song_hash,
+        **finding,
+    }
+
+
+def _merged(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults, those that several stems of one file share as one fault of the song."""
+    groups: dict[tuple[str, str, Path | None], list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault((fault.reason, fault.problem, fault.path), []).append(fault)
+    return [dataclasses.replace(same[0], stem=None) if len(same) > 1 else same[0] for same in groups.values()]
+
+
+def _quarantine_row(song: CorpusSong, fault: Fault) -> Row:
+    return {
+        "song_id": song.song_id,
+        "corpus": song.corpus,
+        "stem": fault.stem,
+        "uri": None if fault.path is None else path_to_uri(fault.path),
+        "stage": "ingest",
+        "reason": fault.reason,
+        "message": fault.message,
+    }

@@ -1,0 +1,203 @@
+"""What every table of a catalog holds: pyarrow schemas with the meaning and unit of each column.
+
+The description of a column is stored with the field (metadata key ``description``), so that a Parquet file explains
+itself to whoever opens it without this package.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+"""Version of the catalog layout; a reader refuses a catalog with a later one."""
+
+MIXTURE = "mixture"
+"""Name under which the engineer's mix stands in the column ``stem``."""
+
+ROLES = ("stem", "mixture")
+SPLITS = ("train", "validation", "test")
+EFFECT_STATUSES = ("applied", "limited", "unchanged", "skipped")
+
+
+def _field(name: str, dtype: pa.DataType, description: str, nullable: bool = False) -> pa.Field:
+    return pa.field(name, dtype, nullable=nullable, metadata={"description": description})
+
+
+_SONG = _field("song_id", pa.string(), "corpus/native id; the same on every run and machine")
+_STEM = _field("stem", pa.string(), "name of the stem, or 'mixture'")
+_ROLE = _field("role", pa.string(), "stem or mixture")
+
+TRACKS = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _ROLE,
+        _field("corpus", pa.string(), "name of the corpus adapter"),
+        _field("native_id", pa.string(), "the corpus' own name of the song"),
+        _field("title", pa.string(), "song title", nullable=True),
+        _field("artist", pa.string(), "artist", nullable=True),
+        _field("split", pa.string(), "train, validation or test"),
+        _field("licence", pa.string(), "licence of the track where the corpus states one", nullable=True),
+        _field("uri", pa.string(), "file URI of the input, percent-encoded"),
+        _field("stream", pa.int32(), "audio stream inside the file, null for a single-stream file", nullable=True),
+        _field("container", pa.string(), "container found in the file, whatever its name says"),
+        _field("encoding", pa.string(), "sample encoding found in the file"),
+        _field("sample_rate", pa.int32(), "Hz, of the input file"),
+        _field("channels", pa.int32(), "channels of the input file"),
+        _field("frames", pa.int64(), "samples per channel in the input file"),
+        _field("catalog_frames", pa.int64(), "samples per channel after conversion to the catalog's rate"),
+        _field("bytes", pa.int64(), "size of the input file"),
+        _field("modified_ns", pa.int64(), "modification time of the input file, ns since 1970"),
+        _field("content_hash", pa.string(), "BLAKE2b-128 of the input file's bytes, hexadecimal"),
+        _field("song_hash", pa.string(), "BLAKE2b-128 over the content hashes of all files of the song"),
+        _field("conversions", pa.list_(pa.string()), "what decoding changes: channels, rate, misleading name"),
+    ],
+    metadata={
+        "table": "tracks",
+        "description": "one row for each input file (or stream) of each accepted song",
+    },
+)
+
+FEATURES = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _field("split", pa.string(), "train, validation or test"),
+        _field("song_hash", pa.string(), "hash of the audio the features were measured on"),
+        _field("analysis_hash", pa.string(), "hash of the analysis configuration"),
+        _field("silent", pa.bool_(), "peak at or below the gate; no feature is measured"),
+        _field("peak_dbfs", pa.float64(), "sample peak, dBFS; null for digital silence", nullable=True),
+        _field("loudness_lufs", pa.float64(), "integrated loudness, ITU-R BS.1770-4, LUFS", nullable=True),
+        _field("compression_mean_db", pa.float64(), "mean onset peak level, dBFS", nullable=True),
+        _field(
+            "compression_std_db",
+            pa.float64(),
+            "standard deviation of the onset peak level, dB",
+            nullable=True,
+        ),
+        _field("eq", pa.list_(pa.float32()), "mean magnitude spectrum at -30 LUFS, 32 769 bins", nullable=True),
+        _field(
+            "panning",
+            pa.list_(pa.float32()),
+            "mean panning similarity phi, 32 769 bins, 0 to 1",
+            nullable=True,
+        ),
+        _field("notes", pa.list_(pa.string()), "features that could not be measured, with the reason"),
+    ],
+    metadata={"table": "features", "description": "one row for each stem of each accepted song"},
+)
+
+STATISTICS = pa.schema(
+    [
+        _field("source", pa.string(), "stem name"),
+        _field("feature", pa.string(), "eq, compression, panning or loudness"),
+        _field("count", pa.int64(), "number of stems summed"),
+        _field("sum", pa.list_(pa.float64()), "unsmoothed sum over the stems, in the unit of the feature"),
+        _field("songs", pa.list_(pa.string()), "ids of the contributing songs, sorted"),
+    ],
+    metadata={
+        "table": "statistics",
+        "description": "mergeable sums over a corpus; smoothed only when read for use",
+    },
+)
+
+SHARDS = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _ROLE,
+        _field("split", pa.string(), "train, validation or test"),
+        _field("shard", pa.string(), "shard file, relative to the catalog"),
+        _field("shard_bytes", pa.int64(), "size of the shard file"),
+        _field("shard_hash", pa.string(), "BLAKE2b-128 of the shard file, hexadecimal"),
+        _field("sample_rate", pa.int32(), "Hz"),
+        _field("channels", pa.int32(), "channels"),
+        _field("frames", pa.int64(), "samples per channel stored"),
+        _field("segments", pa.int32(), "FLAC segments the audio is cut into"),
+        _field("segment_frames", pa.int32(), "samples per channel in every segment but the last"),
+        _field("subtype", pa.string(), "PCM_16 or PCM_24"),
+        _field(
+            "scale",
+            pa.float64(),
+            "multiply decoded samples by this; above 1 where the audio exceeds full scale",
+        ),
+        _field("silent", pa.bool_(), "the stem was at or below the gate and is stored as it came"),
+        _field("peak_dbfs", pa.float64(), "sample peak as stored, dBFS; null for digital silence", nullable=True),
+        _field("loudness_lufs", pa.float64(), "integrated loudness as stored, LUFS", nullable=True),
+        _field("song_hash", pa.string(), "hash of the input audio"),
+        _field("normalization_hash", pa.string(), "hash of settings, statistics, impulse responses and seed"),
+    ],
+    metadata={
+        "table": "shards",
+        "description": "one row for each stem and mixture stored in the audio shards",
+    },
+)
+
+RECEIPTS = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _field("position", pa.int32(), "place in the chain, from 0"),
+        _field("effect", pa.string(), "prereverb, reverb, eq, compression, panning or loudness"),
+        _field("status", pa.string(), "applied, limited, unchanged or skipped"),
+        _field("reason", pa.string(), "why it was limited, left unchanged or skipped", nullable=True),
+        _field("quantity", pa.string(), "what target and achieved measure", nullable=True),
+        _field("unit", pa.string(), "unit of target and achieved", nullable=True),
+        _field("target", pa.float64(), "value the effect aimed at", nullable=True),
+        _field("before", pa.float64(), "value before the effect", nullable=True),
+        _field("achieved", pa.float64(), "value measured after the effect", nullable=True),
+        _field("details", pa.string(), "JSON: parameters found, bins at a bound, impulse response, ..."),
+    ],
+    metadata={
+        "table": "receipts",
+        "description": "one row for each effect of each stem: what was aimed at, and reached",
+    },
+)
+
+QUARANTINE = pa.schema(
+    [
+        _SONG,
+        _field("corpus", pa.string(), "name of the corpus adapter"),
+        _field("stem", pa.string(), "stem at fault; null where the whole song is", nullable=True),
+        _field("uri", pa.string(), "file URI at fault, percent-encoded", nullable=True),
+        _field("stage", pa.string(), "stage that refused it: ingest, analyze or normalize"),
+        _field("reason", pa.string(), "reason code, see docs/input-files.md"),
+        _field("message", pa.string(), "what is wrong and what to do"),
+    ],
+    metadata={
+        "table": "quarantine",
+        "description": "every song that was found and not accepted, with the reason",
+    },
+)
+
+AUDIO = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _ROLE,
+        _field("segment", pa.int32(), "number of the segment, from 0; a row group holds one segment of all stems"),
+        _field("start", pa.int64(), "first sample of the segment in the song"),
+        _field("frames", pa.int32(), "samples per channel in the segment"),
+        _field("sample_rate", pa.int32(), "Hz"),
+        _field("scale", pa.float64(), "multiply decoded samples by this"),
+        _field("flac", pa.large_binary(), "a complete FLAC file of the segment"),
+    ],
+    metadata={"table": "audio", "description": "audio of one song, cut into segments"},
+)
+
+TARGETS = STATISTICS.with_metadata(
+    {"table": "targets", "description": "statistics given by the user, to which the stems were normalised"}
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "tracks": TRACKS,
+    "features": FEATURES,
+    "statistics": STATISTICS,
+    "shards": SHARDS,
+    "receipts": RECEIPTS,
+    "quarantine": QUARANTINE,
+}
+"""Schemas of the tables that every complete catalog has."""
+
+STORED: dict[str, pa.Schema] = {**TABLES, "targets": TARGETS}
+"""Schemas of all tables that ``catalog.json`` may name."""

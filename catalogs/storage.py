@@ -1,0 +1,135 @@
+"""Where a catalog lies: a path or URI on any pyarrow filesystem, with writes that appear whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs as pafs
+
+TEMPORARY_SUFFIX = ".part"
+"""Ending of files that are being written; a reader never looks at them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Location:
+    """A file or folder.
+
+    Attributes:
+        filesystem: any pyarrow filesystem.
+        path: path on it, with forward slashes.
+    """
+
+    filesystem: pafs.FileSystem
+    path: str
+
+    @classmethod
+    def parse(cls, target: str | Path) -> Location:
+        """A local path, or a URI such as ``s3://bucket/folder``.
+
+        Raises:
+            ValueError: a URI of a scheme that pyarrow does not know.
+        """
+        text = str(target)
+        if "://" not in text:
+            return cls(pafs.LocalFileSystem(), str(Path(text).absolute()))
+        try:
+            filesystem, path = pafs.FileSystem.from_uri(text)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ValueError(f"{text}: not a location that pyarrow can open ({error})") from None
+        return cls(filesystem, path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files are on this machine's disk."""
+        return isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    def __truediv__(self, part: str) -> Location:
+        return Location(self.filesystem, f"{self.path.rstrip('/')}/{part}")
+
+    def exists(self) -> bool:
+        """Whether there is a file here."""
+        return self.filesystem.get_file_info(self.path).type == pafs.FileType.File
+
+    def size(self) -> int | None:
+        """Bytes of the file; None if there is none."""
+        info = self.filesystem.get_file_info(self.path)
+        return info.size if info.type == pafs.FileType.File else None
+
+    def file_names(self) -> set[str]:
+        """Names of the files directly in this folder; empty if there is no folder."""
+        selector = pafs.FileSelector(self.path, allow_not_found=True)
+        found = self.filesystem.get_file_info(selector)
+        return {info.base_name for info in found if info.type == pafs.FileType.File}
+
+    def read_bytes(self) -> bytes:
+        """Content of the file."""
+        with self.filesystem.open_input_stream(self.path) as stream:
+            return stream.read()
+
+    def hash(self) -> str:
+        """BLAKE2b-128 of the file, hexadecimal."""
+        digest = hashlib.blake2b(digest_size=16)
+        with self.filesystem.open_input_stream(self.path) as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def write_bytes(self, data: bytes) -> None:
+        """Replace the file in one step."""
+        with self.open_atomic() as stream:
+            stream.write(data)
+
+    @contextmanager
+    def open_atomic(self) -> Iterator[IO[bytes] | Any]:
+        """A stream whose content becomes this file when the block ends without an error, and vanishes otherwise."""
+        if not self.is_local:
+            with self.filesystem.open_output_stream(self.path) as stream:
+                yield stream
+            return
+        final = Path(self.path)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.parent / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+        try:
+            with temporary.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def remove_temporaries(self) -> None:
+        """Delete what an interrupted local run left half-written in this folder."""
+        if self.is_local and Path(self.path).is_dir():
+            for leftover in Path(self.path).glob(f".*{TEMPORARY_SUFFIX}"):
+                leftover.unlink(missing_ok=True)
+
+
+def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises:
+        FileNotFoundError: no such file.
+    """
+    with location.filesystem.open_input_file(location.path) as source:
+        return pq.read_table(source, columns=columns)
+
+
+def write_table(location: Location, table: pa.Table, **options: Any) -> None:
+    """Write a Parquet file (zstd) in one step; the same rows give the same bytes."""
+    with location.open_atomic() as stream:
+        pq.write_table(table, stream, compression="zstd", **options)

@@ -1,0 +1,220 @@
+"""Rules on ``tracks``: the input files of the accepted songs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from catalogs.schemas import MIXTURE, ROLES, SPLITS
+from catalogs.validation.columns import column_checks
+from catalogs.validation.evidence import KEYS, Evidence, first_of
+from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique, within
+from fxnorm.settings import SAMPLE_RATE
+
+HASH = "^[0-9a-f]{32}$"
+"""BLAKE2b-128 in hexadecimal."""
+
+URI = "^[A-Za-z][A-Za-z0-9+.-]*://[!-~]+$"
+"""A scheme, then printable ASCII without blanks: anything else must be percent-encoded."""
+
+
+def _songs(evidence: Evidence) -> pd.DataFrame:
+    count = evidence.tables["tracks"]["song_id"].nunique()
+    return pd.DataFrame({"song_id": [None], "stem": [None], "songs": [count]})
+
+
+def _rows(evidence: Evidence) -> pd.DataFrame:
+    frame = evidence.tables["tracks"].drop(columns="conversions")
+    rate = frame["sample_rate"].where(frame["sample_rate"] > 0)
+    expected_frames = np.round(frame["frames"] * SAMPLE_RATE / rate)
+    song_id = frame["song_id"].fillna("")
+    is_stem = (frame["role"] == "stem").astype(float)
+    expected_role = np.where(frame["stem"] == MIXTURE, "mixture", "stem")
+    prefixed = [song.startswith(f"{corpus}/") for song, corpus in zip(song_id, frame["corpus"], strict=True)]
+    sources = [_source(uri, stream) for uri, stream in zip(frame["uri"], frame["stream"], strict=True)]
+    return frame.assign(
+        expected_role=pd.Series(expected_role, dtype=object).where(frame["stem"].notna(), None),
+        expected_frames=expected_frames,
+        frames_error=(frame["catalog_frames"] - expected_frames).abs(),
+        id_has_corpus=pd.Series(prefixed, index=frame.index, dtype=object),
+        source=pd.Series(sources, index=frame.index, dtype=object),
+        song_split=first_of(frame, "song_id", "split"),
+        first_song_hash=first_of(frame, "song_id", "song_hash"),
+        song_stems=is_stem.groupby(song_id).transform("sum"),
+        twin=first_of(frame, "song_hash", "song_id"),
+        twin_split=first_of(frame, "song_hash", "split"),
+    ).drop(columns=["title", "artist", "licence"])
+
+
+def _source(uri: str | None, stream: float) -> str | None:
+    return uri if uri is None or np.isnan(stream) else f"{uri}, stream {stream:.0f}"
+
+
+CHECKS = (
+    *column_checks("tracks"),
+    Check(
+        "tracks",
+        _songs,
+        (
+            Rule(
+                "tracks.has_songs",
+                "The catalog holds at least one accepted song.",
+                "Look in quarantine for the reasons, and check the corpus folder and its layout.",
+                within("songs", low=1),
+                "{songs} songs",
+                "the tracks table names no song",
+            ),
+        ),
+    ),
+    Check(
+        "tracks",
+        _rows,
+        (
+            Rule(
+                "tracks.song_stem_unique",
+                "A song has one row for each stem.",
+                "Two files were taken for one stem, or rows appended; correct the layout and ingest again.",
+                unique(*KEYS),
+                "{uri}",
+                "more than one row for this stem; this one reads {uri}",
+            ),
+            Rule(
+                "tracks.role_known",
+                "`role` is stem or mixture.",
+                "Ingest again.",
+                one_of("role", ROLES),
+                "{role}",
+                "role {role} is neither stem nor mixture",
+            ),
+            Rule(
+                "tracks.role_fits_stem",
+                "`role` is mixture for the stem named mixture, and stem for every other.",
+                "Rename the stem in the corpus layout, or ingest again.",
+                equal("role", "expected_role"),
+                "{role}",
+                "stem {stem} has the role {role}, expected {expected_role}",
+            ),
+            Rule(
+                "tracks.song_has_stem",
+                "Every song has at least one stem beside its mixture.",
+                "Check the file-name patterns of the corpus layout; a mixture alone cannot be normalised.",
+                within("song_stems", low=1),
+                "{song_stems} stems",
+                "the song has a mixture and no stem",
+            ),
+            Rule(
+                "tracks.split_known",
+                "`split` is train, validation or test.",
+                "Correct the split in the corpus layout and ingest again.",
+                one_of("split", SPLITS),
+                "{split}",
+                "split {split} is not one of train, validation, test",
+            ),
+            Rule(
+                "tracks.one_split",
+                "All rows of a song are in one split.",
+                "Correct the split of the song in the corpus layout and ingest again.",
+                equal("split", "song_split"),
+                "{split}",
+                "split {split}, while the song's first row says {song_split}",
+            ),
+            Rule(
+                "tracks.audio_in_one_split",
+                "Songs with the same audio are in the same split, so that no test song is trained on.",
+                "Remove one of the two songs from the corpus, or give both the same split.",
+                equal("split", "twin_split"),
+                "{split}",
+                "in split {split}, but the audio is that of {twin}, which is in {twin_split}",
+            ),
+            Rule(
+                "tracks.id_has_corpus",
+                "A song's id begins with the name of its corpus and a slash.",
+                "Correct the corpus adapter: without the prefix, songs of two corpora can collide.",
+                holds("id_has_corpus"),
+                "{corpus}",
+                "the id does not begin with {corpus}/",
+            ),
+            Rule(
+                "tracks.file_read_once",
+                "No file, or stream of a file, is read for two stems.",
+                "Two patterns of the corpus layout match one file; make them exclusive.",
+                unique("source"),
+                "{source}",
+                "{source} is read for more than one stem",
+            ),
+            Rule(
+                "tracks.uri_format",
+                "`uri` has a scheme and is percent-encoded.",
+                "Ingest again; a URI with blanks or other scripts cannot be opened everywhere.",
+                matches("uri", URI),
+                "{uri}",
+                "{uri} is not a percent-encoded URI",
+            ),
+            Rule(
+                "tracks.sample_rate_range",
+                "Input files have a sample rate from 1 000 to 768 000 Hz.",
+                "The header of the file is wrong; repair or remove it and ingest again.",
+                within("sample_rate", 1_000, 768_000),
+                "{sample_rate} Hz",
+                "sample rate of {sample_rate} Hz in {uri}",
+            ),
+            Rule(
+                "tracks.channels_known",
+                "Input files have one or two channels.",
+                "Convert the file to mono or stereo and ingest again.",
+                one_of("channels", (1, 2)),
+                "{channels} channels",
+                "{channels} channels in {uri}",
+            ),
+            Rule(
+                "tracks.frames_positive",
+                "Input files hold at least one sample.",
+                "The file is empty or its header is wrong; replace it and ingest again.",
+                within("frames", low=1),
+                "{frames} samples",
+                "{frames} samples in {uri}",
+            ),
+            Rule(
+                "tracks.bytes_positive",
+                "Input files have a size.",
+                "The file is empty; replace it and ingest again.",
+                within("bytes", low=1),
+                "{bytes} bytes",
+                "{bytes} bytes in {uri}",
+            ),
+            Rule(
+                "tracks.catalog_frames",
+                f"`catalog_frames` is `frames` x {SAMPLE_RATE} / `sample_rate`, within one sample.",
+                "Ingest again; the lengths of stems and shards are derived from this number.",
+                within("frames_error", high=1),
+                "{catalog_frames} samples",
+                f"{{catalog_frames}} samples at {SAMPLE_RATE} Hz, expected {{expected_frames}} from "
+                "{frames} samples at {sample_rate} Hz",
+            ),
+            Rule(
+                "tracks.content_hash_format",
+                "`content_hash` is 32 hexadecimal digits.",
+                "Ingest again.",
+                matches("content_hash", HASH),
+                "{content_hash}",
+                "{content_hash} is not a BLAKE2b-128 hash",
+            ),
+            Rule(
+                "tracks.song_hash_format",
+                "`song_hash` is 32 hexadecimal digits.",
+                "Ingest again.",
+                matches("song_hash", HASH),
+                "{song_hash}",
+                "{song_hash} is not a BLAKE2b-128 hash",
+            ),
+            Rule(
+                "tracks.one_song_hash",
+                "All rows of a song carry one `song_hash`.",
+                "Rows of two runs are mixed; ingest again.",
+                equal("song_hash", "first_song_hash"),
+                "{song_hash}",
+                "song_hash {song_hash}, while the song's first row says {first_song_hash}",
+            ),
+        ),
+    ),
+)

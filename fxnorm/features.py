@@ -1,0 +1,113 @@
+"""Features of one stem: loudness, spectrum, panning and dynamics, from one pass over its audio (paper, section 2.1)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fxnorm import stft
+from fxnorm.compression import OnsetPeakLevel, onset_peak_feature
+from fxnorm.loudness import integrated_loudness
+from fxnorm.panning import add_similarity
+from fxnorm.settings import (
+    LEVEL_LUFS,
+    PEAK_PROTECTION_EPSILON,
+    SPECTRUM_BINS,
+    SPECTRUM_HOP,
+    SPECTRUM_N_FFT,
+    Settings,
+)
+from fxnorm.stereo import as_stereo, is_silent, pad, peak, to_db
+
+FEATURES = ("loudness", "eq", "panning", "compression")
+"""Names of the features; those of the effects that use them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StemFeatures:
+    """What was measured on one stem.
+
+    Attributes:
+        silent: the stem is at or below the gate; nothing was measured.
+        peak_dbfs: sample peak, None for digital silence.
+        loudness: integrated loudness, LUFS.
+        eq: mean magnitude spectrum at -30 LUFS, shape (32 769,).
+        panning: mean similarity, shape (32 769,).
+        compression: onset peak level at a peak of -10 dBFS.
+        notes: features that could not be measured, with the reason.
+    """
+
+    silent: bool
+    peak_dbfs: float | None
+    loudness: float | None = None
+    eq: NDArray[np.float64] | None = None
+    panning: NDArray[np.float64] | None = None
+    compression: OnsetPeakLevel | None = None
+    notes: tuple[str, ...] = ()
+
+    def value(self, feature: str) -> NDArray[np.float64] | None:
+        """A feature as a one-dimensional float64 array, as statistics sum it; None where it was not measured."""
+        match feature:
+            case "loudness":
+                return None if self.loudness is None else np.asarray([self.loudness])
+            case "compression":
+                level = self.compression
+                return None if level is None else np.asarray([level.mean, level.std])
+            case "eq":
+                return self.eq
+            case "panning":
+                return self.panning
+        raise ValueError(f"unknown feature {feature!r}; known: {', '.join(FEATURES)}")
+
+
+def analyze_stem(audio: NDArray[np.floating], settings: Settings | None = None) -> StemFeatures:
+    """Measure all features of a stem.
+
+    Args:
+        audio: shape (samples,), (samples, 1) or (samples, 2), 44 100 Hz.
+        settings: ``reference_compat`` measures the loudness on the padded stem.
+
+    Raises:
+        ValueError: wrong shape, or samples that are not finite.
+    """
+    settings = settings or Settings()
+    stereo = as_stereo(audio)
+    level = to_db(peak(stereo))
+    peak_dbfs = level if np.isfinite(level) else None
+    if is_silent(stereo):
+        return StemFeatures(True, peak_dbfs)
+    padded = pad(stereo)
+    notes = []
+    loudness = integrated_loudness(padded if settings.reference_compat else stereo)
+    if loudness is None:
+        notes.append("loudness: shorter than 0.4 s or below the gate of BS.1770")
+        notes.append("eq: needs a loudness")
+    spectrum, similarity = _spectrum_and_similarity(padded)
+    eq = None if loudness is None else spectrum * _levelling_gain(loudness, peak(stereo))
+    compression = onset_peak_feature(padded)
+    if compression is None:
+        notes.append("compression: a channel without onsets")
+    return StemFeatures(False, peak_dbfs, loudness, eq, similarity, compression, tuple(notes))
+
+
+def _levelling_gain(loudness: float, stem_peak: float) -> float:
+    gain = 10.0 ** ((LEVEL_LUFS - loudness) / 20.0)
+    return gain / max(1.0, gain * stem_peak + PEAK_PROTECTION_EPSILON)
+
+
+def _spectrum_and_similarity(audio: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    left, right = (np.ascontiguousarray(channel) for channel in audio.T)
+    spectrum = np.zeros(SPECTRUM_BINS)
+    similarity = np.zeros(SPECTRUM_BINS)
+    pairs = zip(
+        stft.blocks(left, SPECTRUM_N_FFT, SPECTRUM_HOP),
+        stft.blocks(right, SPECTRUM_N_FFT, SPECTRUM_HOP),
+        strict=True,
+    )
+    for (_, a), (_, b) in pairs:
+        spectrum += np.abs(a).sum(axis=0, dtype=np.float64) + np.abs(b).sum(axis=0, dtype=np.float64)
+        add_similarity(a, b, similarity)
+    frames = stft.frame_count(left.shape[0], SPECTRUM_N_FFT, SPECTRUM_HOP)
+    return spectrum / (2 * frames), similarity / frames

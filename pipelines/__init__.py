@@ -1,0 +1,1 @@
+"""Ray pipelines from raw corpora to a catalog, and the command line."""

@@ -1,0 +1,198 @@
+"""Stage 2: features of every stem from one decoding, and the statistics of the corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+
+from catalogs import schemas
+from catalogs.statistics_file import statistics_to_table
+from catalogs.storage import Location, read_table, write_table
+from fxnorm.chain import ChainConfig, normalize_stem
+from fxnorm.compression import OnsetPeakLevel
+from fxnorm.features import StemFeatures, analyze_stem
+from fxnorm.settings import DEFAULT_EFFECTS, hash_of
+from fxnorm.statistics import Statistics, Targets, measure_statistics
+from fxnorm.stereo import is_silent
+from pipelines.config import AnalysisConfig, RunOptions, as_json
+from pipelines.runner import Job, Outcome, PipelineError
+from pipelines.songs import SongRefusedError, decode_tracks, refusals_remembered, run_stage
+from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
+
+STAGE = "analyze"
+FOLDER = "features"
+
+
+@dataclasses.dataclass(frozen=True)
+class AnalyzeSong:
+    """Task: measure the features of all stems of a song.
+
+    Attributes:
+        catalog: path or URI of the catalog.
+        config: configuration.
+        preceding: statistics to normalise to before measuring, for sequential statistics.
+        effects: effects to apply before measuring.
+    """
+
+    catalog: str
+    config: AnalysisConfig
+    preceding: Statistics | None = None
+    effects: tuple[str, ...] = ()
+
+    def __call__(self, job: Job) -> Outcome:
+        folder = Workspace(self.catalog).folder(FOLDER)
+        with refusals_remembered(folder, job["key"]) as refuse:
+            try:
+                rows = self._measure(job)
+            except SongRefusedError as error:
+                return refuse(error.rows)
+        write_table(folder / f"{job['key']}.parquet", pa.Table.from_pylist(rows, schema=schemas.FEATURES))
+        return {"status": "ok", "song_id": job["song_id"]}
+
+    def _measure(self, job: Job) -> Rows:
+        tracks = job["tracks"]
+        audio = decode_tracks(tracks, STAGE)
+        stems = {row["stem"]: row for row in tracks if row["role"] == "stem"}
+        if all(is_silent(audio[name]) for name in stems):
+            message = (
+                f"{job['song_id']}: all stems are silent (peak at or below -50 dBFS); "
+                "export the stems again, or take the song out of the corpus"
+            )
+            raise SongRefusedError([quarantine_row(tracks[0], STAGE, "all_stems_silent", message, whole=True)])
+        rows = []
+        for name, track in stems.items():
+            samples = audio[name]
+            if self.effects and not is_silent(samples):
+                targets = Targets()
+                if self.preceding is not None and name in self.preceding.sources:
+                    targets = self.preceding.targets(name, self.config.settings)
+                chain = ChainConfig(effects=self.effects, settings=self.config.settings)
+                samples, _ = normalize_stem(samples, name, targets, chain, job["song_id"])
+            features = analyze_stem(samples, self.config.settings)
+            rows.append(features_to_row(features, track, self.config.features_hash()))
+        return rows
+
+
+def features_to_row(features: StemFeatures, track: Mapping[str, object], analysis_hash: str) -> dict[str, object]:
+    """A row of the features table."""
+    level = features.compression
+    return {
+        "song_id": track["song_id"],
+        "stem": track["stem"],
+        "split": track["split"],
+        "song_hash": track["song_hash"],
+        "analysis_hash": analysis_hash,
+        "silent": features.silent,
+        "peak_dbfs": features.peak_dbfs,
+        "loudness_lufs": features.loudness,
+        "compression_mean_db": None if level is None else level.mean,
+        "compression_std_db": None if level is None else level.std,
+        "eq": None if features.eq is None else features.eq.astype(np.float32),
+        "panning": None if features.panning is None else features.panning.astype(np.float32),
+        "notes": list(features.notes),
+    }
+
+
+def table_to_features(table: pa.Table) -> Iterator[tuple[str, str, StemFeatures]]:
+    """Song id, stem and features of each row of a features table."""
+    for index in range(table.num_rows):
+        row = {name: table.column(name)[index] for name in table.column_names}
+        scalars = {name: row[name].as_py() for name in table.column_names if name not in ("eq", "panning")}
+        curves = {
+            name: row[name].values.to_numpy().astype(np.float64) if row[name].is_valid else None
+            for name in ("eq", "panning")
+        }
+        mean = scalars["compression_mean_db"]
+        yield (
+            scalars["song_id"],
+            scalars["stem"],
+            StemFeatures(
+                silent=scalars["silent"],
+                peak_dbfs=scalars["peak_dbfs"],
+                loudness=scalars["loudness_lufs"],
+                eq=curves["eq"],
+                panning=curves["panning"],
+                compression=None if mean is None else OnsetPeakLevel(mean, scalars["compression_std_db"]),
+                notes=tuple(scalars["notes"]),
+            ),
+        )
+
+
+def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, console: Console) -> Statistics:
+    """Measure what is not measured yet, and write the tables ``features`` and ``statistics`` into the draft.
+
+    Raises:
+        PipelineError: no song is left to measure, or none contributes to the statistics.
+    """
+    songs = workspace.accepted_songs(before=STAGE)
+    if not songs:
+        raise PipelineError(f"{workspace.target}: no song passed ingest; see the quarantine with 'fxnorm-data inspect'")
+    folder = workspace.folder(FOLDER)
+    keys = {song: song_key(song, rows[0]["song_hash"], config.features_hash()) for song, rows in songs.items()}
+    task = AnalyzeSong(workspace.target, config)
+    refused = run_stage(STAGE, task, songs, keys, folder, _is_done, options, console)
+    workspace.save_quarantine(STAGE, refused)
+    refused_songs = {row["song_id"] for row in refused}
+    kept = {song: keys[song] for song in sorted(songs) if song not in refused_songs}
+    if not kept:
+        raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
+    tables = [read_table(folder / f"{key}.parquet") for key in kept.values()]
+    contributing = [t for t in kept if config.include_test or songs[t][0]["split"] != "test"]
+    if not contributing:
+        raise PipelineError(
+            "every song is a test song, and test songs do not contribute to statistics; use --include-test-songs"
+        )
+    statistics = _statistics(folder, [kept[song] for song in contributing])
+    if config.mode == "sequential":
+        chosen = {song: songs[song] for song in contributing}
+        statistics = _sequential(workspace, config, chosen, statistics, options, console)
+    workspace.save_measured(statistics)
+    features = pa.concat_tables(tables).sort_by([("song_id", "ascending"), ("stem", "ascending")])
+    workspace.save_draft(
+        STAGE,
+        {"features": features, "statistics": statistics_to_table(statistics)},
+        as_json(config),
+        drop=("shards", "receipts", "targets"),
+    )
+    return statistics
+
+
+def _is_done(present: set[str], key: str) -> bool:
+    return f"{key}.parquet" in present
+
+
+def _statistics(folder: Location, keys: list[str], feature: str | None = None) -> Statistics:
+    stems = (item for key in keys for item in table_to_features(read_table(folder / f"{key}.parquet")))
+    if feature is None:
+        return measure_statistics(stems)
+    return measure_statistics(stems, "sequential", [feature])
+
+
+def _sequential(
+    workspace: Workspace,
+    config: AnalysisConfig,
+    songs: Mapping[str, Rows],
+    raw: Statistics,
+    options: RunOptions,
+    console: Console,
+) -> Statistics:
+    """Measure each feature on stems that the effects before it have normalised, as the published averages were made."""
+    folder = workspace.folder(FOLDER)
+    first, *later = DEFAULT_EFFECTS
+    sums = {key: value for key, value in raw.sums.items() if key[1] == first}
+    for index, feature in enumerate(later, start=1):
+        preceding = Statistics(dict(sums), "sequential")
+        effects = DEFAULT_EFFECTS[:index]
+        stage_hash = hash_of([config.features_hash(), feature, preceding.fingerprint()])
+        keys = {song: song_key(song, rows[0]["song_hash"], stage_hash) for song, rows in songs.items()}
+        task = AnalyzeSong(workspace.target, config, preceding, effects)
+        refused = run_stage(f"{STAGE} {feature}", task, songs, keys, folder, _is_done, options, console)
+        if refused:
+            raise PipelineError(f"sequential statistics stopped: {json.dumps(refused[0])}")
+        sums.update(_statistics(folder, [keys[song] for song in songs], feature).sums)
+    return Statistics(dict(sorted(sums.items())), "sequential")

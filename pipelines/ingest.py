@@ -1,0 +1,156 @@
+"""Stage 1: find the songs of a corpus, probe and hash their files, quarantine what cannot be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from catalogs import corpora
+from catalogs.audio_file import AudioFileError, file_status, path_to_uri, uri_to_path
+from catalogs.corpora import Corpus, CorpusFile, CorpusSong
+from catalogs.faults import Fault
+from catalogs.ingest import TrackKey, ingest_song, known_tracks, mark_duplicates
+from pipelines.config import RunOptions
+from pipelines.progress import StageProgress
+from pipelines.runner import Job, Outcome, run_songs
+from pipelines.songs import INTERNAL_ERROR, song_seconds
+from pipelines.workspace import Workspace
+
+STAGE = "ingest"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A corpus on disk.
+
+    Attributes:
+        corpus: name of the adapter.
+        root: its folder.
+        options: options of the adapter.
+    """
+
+    corpus: str
+    root: Path
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def adapter(self) -> Corpus:
+        """The adapter.
+
+        Raises:
+            ValueError: no such adapter or option.
+        """
+        return corpora.get(self.corpus, **self.options)
+
+    def songs(self) -> list[CorpusSong]:
+        """All songs that the adapter finds; nothing is read but folders.
+
+        Raises:
+            ValueError: no song is found.
+        """
+        return list(mark_duplicates(self.adapter().songs(self.root)))
+
+
+def ingest_task(job: Job) -> Outcome:
+    """Task: probe and hash the files of one song."""
+    result = ingest_song(_song_from_json(job["song"]))
+    status = "quarantined" if result.quarantine else "ok"
+    return {
+        "status": status,
+        "song_id": job["song_id"],
+        "tracks": result.tracks,
+        "quarantine": result.quarantine,
+    }
+
+
+def ingest(workspace: Workspace, source: Source, options: RunOptions, console: Console) -> None:
+    """Bring the songs of a corpus into the catalog's draft; songs of other corpora stay.
+
+    A file whose size and modification time are those of the last ingest is not read again.
+
+    Raises:
+        ValueError: unknown corpus, or no song found.
+    """
+    songs = source.songs()
+    previous = workspace.previously_ingested()
+    known = known_tracks(previous)
+    tracks = [row for row in previous if row["corpus"] != source.corpus]
+    refused = [row for row in workspace.quarantine([STAGE]) if row["corpus"] != source.corpus]
+    jobs: list[Job] = []
+    for index, song in enumerate(songs):
+        if song.faults or _is_known(song, known):
+            result = ingest_song(song, known)
+            tracks += result.tracks
+            refused += result.quarantine
+        else:
+            jobs.append({"song_id": song.song_id, "index": index, "song": _song_to_json(song)})
+    if jobs:
+        with StageProgress(STAGE, len(jobs), None, console) as progress:
+            for outcome in run_songs(ingest_task, jobs, options):
+                if outcome["status"] == "failed":
+                    refused.append(_failed(source.corpus, outcome))
+                else:
+                    tracks += outcome["tracks"]
+                    refused += outcome["quarantine"]
+                progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
+    else:
+        console.print(f"{STAGE:<9} nothing to do, {len(songs)} songs are known")
+    workspace.save_ingested(tracks)
+    workspace.save_quarantine(STAGE, refused)
+    roots = dict(workspace.draft().config.get(STAGE, {}).get("corpora", {}))
+    roots[source.corpus] = {
+        "root": path_to_uri(source.root.absolute()),
+        "options": json.loads(json.dumps(source.options)),
+    }
+    workspace.save_draft(
+        STAGE, {}, {"corpora": roots}, drop=("features", "statistics", "shards", "receipts", "targets")
+    )
+
+
+def _is_known(song: CorpusSong, known: Mapping[TrackKey, dict[str, Any]]) -> bool:
+    for file in song.files.values():
+        row = known.get((path_to_uri(file.path), file.stream))
+        if row is None:
+            return False
+        try:
+            status = file_status(file.path)
+        except AudioFileError:
+            return False
+        if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
+            return False
+    return True
+
+
+def _failed(corpus: str, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "song_id": outcome["song_id"],
+        "corpus": corpus,
+        "stem": None,
+        "uri": None,
+        "stage": STAGE,
+        "reason": INTERNAL_ERROR,
+        "message": f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}",
+    }
+
+
+def _song_to_json(song: CorpusSong) -> dict[str, Any]:
+    plain = {field.name: getattr(song, field.name) for field in dataclasses.fields(song)}
+    plain["files"] = {stem: [path_to_uri(file.path), file.stream] for stem, file in song.files.items()}
+    plain["faults"] = [
+        [fault.reason, fault.problem, fault.stem, None if fault.path is None else path_to_uri(fault.path)]
+        for fault in song.faults
+    ]
+    return plain
+
+
+def _song_from_json(plain: Mapping[str, Any]) -> CorpusSong:
+    files = {stem: CorpusFile(uri_to_path(uri), stream) for stem, (uri, stream) in plain["files"].items()}
+    faults = tuple(
+        Fault(reason, problem, stem, None if uri is None else uri_to_path(uri))
+        for reason, problem, stem, uri in plain["faults"]
+    )
+    return CorpusSong(**{**plain, "files": files, "faults": faults})

@@ -1,0 +1,195 @@
+"""Stage 3: normalise every stem in memory, and write stems and mixture of a song into its audio shard."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from rich.console import Console
+
+from catalogs import schemas
+from catalogs.shards import ShardStem, write_shard
+from catalogs.statistics_file import read_statistics, statistics_to_table
+from fxnorm.chain import ChainConfig, normalize_stem
+from fxnorm.loudness import integrated_loudness
+from fxnorm.receipt import StemReceipt
+from fxnorm.settings import SAMPLE_RATE
+from fxnorm.statistics import Targets
+from fxnorm.stereo import is_silent, peak, to_db
+from pipelines.config import NormalizationConfig, RunOptions, as_json
+from pipelines.runner import Job, Outcome, PipelineError
+from pipelines.songs import SongRefusedError, decode_tracks, refusals_remembered, run_stage
+from pipelines.workspace import Rows, Workspace, song_key
+
+STAGE = "normalize"
+FOLDER = "normalized"
+
+SIXTEEN_BIT_ENCODINGS = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
+"""Input encodings that 16-bit FLAC keeps without loss."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalizeSong:
+    """Task: normalise all stems of a song and write its shard.
+
+    Attributes:
+        catalog: path or URI of the catalog.
+        config: configuration.
+        chain: effects and responses.
+        targets: averages by stem name.
+        audio_hash: hash of all that the audio depends on beside the input.
+    """
+
+    catalog: str
+    config: NormalizationConfig
+    chain: ChainConfig
+    targets: Mapping[str, Targets]
+    audio_hash: str
+
+    def __call__(self, job: Job) -> Outcome:
+        workspace = Workspace(self.catalog)
+        folder = workspace.folder(FOLDER)
+        with refusals_remembered(folder, job["key"]) as refuse:
+            try:
+                audio = decode_tracks(job["tracks"], STAGE)
+            except SongRefusedError as error:
+                return refuse(error.rows)
+        stems, receipts = self._normalize(job, audio)
+        name = shard_name(job["song_id"], job["key"])
+        location = workspace.catalog / name
+        write_shard(location, job["song_id"], stems, self.config.segment_frames, SAMPLE_RATE)
+        stored = {
+            "shard": name,
+            "shard_bytes": location.size(),
+            "shard_hash": location.hash(),
+            "sample_rate": SAMPLE_RATE,
+            "normalization_hash": self.audio_hash,
+        }
+        tracks = {row["stem"]: row for row in job["tracks"]}
+        shards = [{**self._shard_row(stem, tracks[stem.name]), **stored} for stem in stems]
+        result = {"shards": shards, "receipts": receipts}
+        (folder / f"{job['key']}.json").write_bytes(json.dumps(result).encode())
+        return {"status": "ok", "song_id": job["song_id"]}
+
+    def _normalize(self, job: Job, audio: dict[str, NDArray[np.float32]]) -> tuple[list[ShardStem], Rows]:
+        stems: list[ShardStem] = []
+        receipts: Rows = []
+        for row in sorted(job["tracks"], key=lambda track: (track["role"] == "mixture", track["stem"])):
+            name = row["stem"]
+            if row["role"] == "mixture":
+                exact = row["encoding"] in SIXTEEN_BIT_ENCODINGS and row["sample_rate"] == SAMPLE_RATE
+                stems.append(ShardStem(name, "mixture", audio[name], "PCM_16" if exact else "PCM_24"))
+                continue
+            normalised, receipt = normalize_stem(
+                audio.pop(name), name, self.targets.get(name, Targets()), self.chain, job["song_id"]
+            )
+            stems.append(ShardStem(name, "stem", normalised, self.config.subtype))
+            receipts += receipt_rows(job["song_id"], name, receipt)
+        return stems, receipts
+
+    def _shard_row(self, stem: ShardStem, track: Mapping[str, Any]) -> dict[str, Any]:
+        level = to_db(peak(stem.audio))
+        frames = stem.audio.shape[0]
+        return {
+            "song_id": track["song_id"],
+            "stem": stem.name,
+            "role": stem.role,
+            "split": track["split"],
+            "channels": stem.audio.shape[1],
+            "frames": frames,
+            "segments": -(-frames // self.config.segment_frames),
+            "segment_frames": self.config.segment_frames,
+            "subtype": stem.subtype,
+            "scale": stem.scale,
+            "silent": is_silent(stem.audio),
+            "peak_dbfs": level if np.isfinite(level) else None,
+            "loudness_lufs": integrated_loudness(stem.audio),
+            "song_hash": track["song_hash"],
+        }
+
+
+def shard_name(song_id: str, key: str) -> str:
+    """Path of a song's shard in the catalog: readable, and different for every input and configuration."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", song_id).strip("-")[:80]
+    return f"shards/{slug}-{key[:16]}.parquet"
+
+
+def receipt_rows(song_id: str, stem: str, receipt: StemReceipt) -> Rows:
+    """Rows of the receipts table."""
+    common = {
+        "seed": receipt.seed,
+        "settings_hash": receipt.settings_hash,
+        "statistics_hash": receipt.statistics_hash,
+    }
+    return [
+        {
+            "song_id": song_id,
+            "stem": stem,
+            "position": position,
+            "effect": entry.effect,
+            "status": entry.status,
+            "reason": entry.reason,
+            "quantity": entry.quantity,
+            "unit": entry.unit,
+            "target": entry.target,
+            "before": entry.before,
+            "achieved": entry.achieved,
+            "details": json.dumps({**entry.details, **common, "version": receipt.version}, sort_keys=True),
+        }
+        for position, entry in enumerate(receipt.effects)
+    ]
+
+
+def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOptions, console: Console) -> None:
+    """Normalise what is not normalised yet, and write the tables ``shards`` and ``receipts`` into the draft.
+
+    Raises:
+        PipelineError: nothing was analysed, or there are no statistics to normalise to.
+    """
+    statistics = workspace.measured() if config.statistics is None else read_statistics(config.statistics)
+    try:
+        chain = config.chain(statistics.fingerprint())
+    except ValueError as error:
+        raise PipelineError(str(error)) from None
+    songs = workspace.accepted_songs(before=STAGE)
+    names = sorted({row["stem"] for rows in songs.values() for row in rows if row["role"] == "stem"})
+    targets = {name: statistics.targets(name, config.settings) for name in names if name in statistics.sources}
+    for name in names:
+        if name not in targets:
+            console.print(
+                f"warning: the statistics hold nothing on {name!r}; its effects will be skipped",
+                style="yellow",
+            )
+    audio_hash = config.audio_hash(chain)
+    folder = workspace.folder(FOLDER)
+    keys = {song: song_key(song, rows[0]["song_hash"], audio_hash) for song, rows in songs.items()}
+    shards = (workspace.catalog / "shards").file_names()
+
+    def is_done(present: set[str], key: str) -> bool:
+        return f"{key}.json" in present and any(name.endswith(f"-{key[:16]}.parquet") for name in shards)
+
+    task = NormalizeSong(workspace.target, config, chain, targets, audio_hash)
+    refused = run_stage(STAGE, task, songs, keys, folder, is_done, options, console)
+    workspace.save_quarantine(STAGE, refused)
+    refused_songs = {row["song_id"] for row in refused}
+    results = [
+        json.loads((folder / f"{keys[song]}.json").read_bytes()) for song in sorted(songs) if song not in refused_songs
+    ]
+    if not results:
+        raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
+    workspace.save_draft(
+        STAGE,
+        {
+            name: pa.Table.from_pylist([row for result in results for row in result[name]], schema=schema)
+            for name, schema in (("shards", schemas.SHARDS), ("receipts", schemas.RECEIPTS))
+        }
+        | ({} if config.statistics is None else {"targets": statistics_to_table(statistics)}),
+        as_json(config),
+        drop=("targets",),
+    )

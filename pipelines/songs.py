@@ -1,0 +1,123 @@
+"""Steps that the analysis and the normalisation of a song share: decoding, refusing, and running the stage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from catalogs.audio_file import AudioFileError, uri_to_path
+from catalogs.ingest import load_song
+from catalogs.storage import Location
+from pipelines.config import RunOptions
+from pipelines.progress import StageProgress
+from pipelines.runner import Job, Outcome, run_songs
+from pipelines.workspace import Rows, quarantine_row
+
+INTERNAL_ERROR = "internal_error"
+"""Reason code of a song on which the program itself failed; the message holds the exception."""
+
+RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNAL_ERROR)
+"""Reasons that may be gone at the next run, and so are not remembered."""
+
+
+class SongRefusedError(Exception):
+    """A song that a stage cannot use, with its quarantine rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+def song_seconds(tracks: Rows) -> float:
+    """Audio of a song, all its files together, in seconds."""
+    return float(sum(row["frames"] / row["sample_rate"] for row in tracks))
+
+
+def decode_tracks(tracks: Rows, stage: str) -> dict[str, NDArray[np.float32]]:
+    """Decode all files of a song; they must still be those that were ingested.
+
+    Args:
+        tracks: rows of the tracks table.
+        stage: stage named in a refusal.
+
+    Returns:
+        by stem, float32 of shape (samples, 2), 44 100 Hz.
+
+    Raises:
+        SongRefusedError: a file was changed or cannot be decoded.
+    """
+    try:
+        return load_song(tracks)
+    except AudioFileError as error:
+        guilty = [row for row in tracks if uri_to_path(row["uri"]) == Path(error.path)] or tracks
+        whole = len(guilty) != 1
+        raise SongRefusedError([quarantine_row(guilty[0], stage, error.reason, str(error), whole)]) from None
+
+
+@contextmanager
+def refusals_remembered(folder: Location, key: str) -> Iterator[Callable[[Rows], Outcome]]:
+    """Offer a function that stores why a song was refused, unless the cause may be gone next time."""
+
+    def refuse(rows: Rows) -> Outcome:
+        if not any(row["reason"] in RETRIED for row in rows):
+            (folder / f"{key}.refused.json").write_bytes(json.dumps(rows).encode())
+        return {"status": "quarantined", "song_id": rows[0]["song_id"], "quarantine": rows}
+
+    yield refuse
+
+
+def run_stage(
+    stage: str,
+    task: Callable[[Job], Outcome],
+    songs: Mapping[str, Rows],
+    keys: Mapping[str, str],
+    folder: Location,
+    done: Callable[[set[str], str], bool],
+    options: RunOptions,
+    console: Console,
+) -> Rows:
+    """Run a stage on the songs that it has not finished yet, longest first.
+
+    Args:
+        stage: name.
+        task: work on one song; its job holds ``song_id``, ``key`` and ``tracks``.
+        songs: tracks by song id.
+        keys: name of each song's result.
+        folder: where results are.
+        done: whether the files of the folder hold a song's result.
+        options: where to work.
+        console: for the progress line.
+
+    Returns:
+        quarantine rows of all songs that the stage refuses, now or at an earlier run.
+    """
+    present = folder.file_names()
+    refused: Rows = []
+    jobs: list[Job] = []
+    for song_id, tracks in songs.items():
+        key = keys[song_id]
+        if f"{key}.refused.json" in present:
+            refused += json.loads((folder / f"{key}.refused.json").read_bytes())
+        elif not done(present, key):
+            jobs.append({"song_id": song_id, "key": key, "tracks": tracks})
+    jobs.sort(key=lambda job: (-song_seconds(job["tracks"]), job["song_id"]))
+    if not jobs:
+        console.print(f"{stage:<9} nothing to do, {len(songs)} songs are finished")
+        return refused
+    total = sum(song_seconds(job["tracks"]) for job in jobs)
+    with StageProgress(stage, len(jobs), total, console) as progress:
+        for outcome in run_songs(task, jobs, options):
+            tracks = songs[outcome["song_id"]]
+            if outcome["status"] == "failed":
+                message = f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}"
+                refused.append(quarantine_row(tracks[0], stage, INTERNAL_ERROR, message, whole=True))
+            elif outcome["status"] == "quarantined":
+                refused += outcome["quarantine"]
+            progress.advance(song_seconds(tracks), outcome["status"] != "ok")
+    return refused

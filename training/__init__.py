@@ -1,0 +1,1 @@
+"""Training of mixing networks from a catalog."""
