@@ -61,6 +61,9 @@ PatternOption = Annotated[
     list[str] | None,
     typer.Option("--pattern", help="STEM=GLOB, repeatable; which files are which stem (corpus 'folder')."),
 ]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", help="train, validation or test, for songs whose folders do not tell.")
+]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes on this machine; default one a core.")]
 AddressOption = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="Address of a Ray cluster; default this machine.")
@@ -134,10 +137,10 @@ def _effects(text: str, responses: str | None, prereverb: str | None) -> tuple[s
     return tuple(name for name in EFFECTS if name in wanted)
 
 
-def _source(corpus: str, root: Path, patterns: list[str] | None) -> Source:
+def _source(corpus: str, root: Path, patterns: list[str] | None, split: str | None) -> Source:
     from pipelines.ingest import Source
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {} if split is None else {"split": split}
     for pattern in patterns or []:
         stem, separator, glob = pattern.partition("=")
         if not separator or not stem or not glob:
@@ -152,6 +155,7 @@ def build_catalog(
     out: OutOption,
     corpus: CorpusOption,
     pattern: PatternOption = None,
+    split: SplitOption = None,
     statistics: StatisticsOption = None,
     effects: EffectsOption = DEFAULT_EFFECTS_TEXT,
     impulse_responses: ResponsesOption = None,
@@ -194,7 +198,7 @@ def build_catalog(
             subtype=subtype.value,
             segment_seconds=segment_seconds,
         )
-        source = _source(corpus, root, pattern)
+        source = _source(corpus, root, pattern, split)
         options = RunOptions(workers, address)
         if dry_run:
             _output().print(describe_plan(plan_build(source, normalization, options)), soft_wrap=True)
@@ -210,6 +214,7 @@ def ingest(
     out: OutOption,
     corpus: CorpusOption,
     pattern: PatternOption = None,
+    split: SplitOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
 ) -> None:
@@ -222,7 +227,7 @@ def ingest(
 
     with _errors_to_exit_code():
         workspace = Workspace(out)
-        source = _source(corpus, root, pattern)
+        source = _source(corpus, root, pattern, split)
         with workspace.locked():
             run(workspace, source, RunOptions(workers, address), _console())
 

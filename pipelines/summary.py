@@ -121,7 +121,11 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
         f"{summary.bytes / 1e6:.0f} MB of audio, {len({r['song_id'] for r in summary.quarantined})} songs quarantined"
     )
     if summary.sources:
-        table = Table(title="Mean ± deviation over stems, before and → after normalisation", title_justify="left")
+        table = Table(
+            title="Mean ± deviation over stems, before and → after normalisation\n"
+            "(panning: before and after that effect, under its band limit)",
+            title_justify="left",
+        )
         for heading, justify in (
             ("source", "left"),
             ("stems", "right"),

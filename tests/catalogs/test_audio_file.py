@@ -217,6 +217,12 @@ def test_wave_sizes_that_disagree_with_the_file_are_refused(tmp_path: Path, size
     assert reason_of(tmp_path / "a.wav") == reason
 
 
+def test_cut_wave_is_found_behind_a_chunk_of_odd_length(tmp_path: Path) -> None:
+    content = wave_bytes(tones(), before=b"JUNK\5\0\0\0hello\0")
+    (tmp_path / "a.wav").write_bytes(content[:-1_000])
+    assert reason_of(tmp_path / "a.wav") == "truncated"
+
+
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
 def test_wave_written_to_a_pipe_is_read_to_the_end(tmp_path: Path, size: int) -> None:
     (tmp_path / "a.wav").write_bytes(wave_bytes(tones(), data_size=size, riff_size=size))

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -376,6 +377,25 @@ def test_file_that_changed_since_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError) as caught:
         load_song(rows)
     assert caught.value.reason == "missing"
+
+
+def test_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    folder = write_song(tmp_path / "Song", ("drums",))
+    soundfile.write(folder / "drums.wav", np.zeros((5_000_000, 2)), RATE)
+    finished = threading.Event()
+
+    def keep_touching() -> None:
+        while not finished.is_set():
+            os.utime(folder / "drums.wav")
+
+    thread = threading.Thread(target=keep_touching)
+    thread.start()
+    try:
+        result = ingest_song(read_song(folder))
+    finally:
+        finished.set()
+        thread.join()
+    assert [row["reason"] for row in result.quarantine] == ["changed"]
 
 
 def test_equal_lengths_are_not_asked_of_separate_files(tmp_path: Path) -> None:
