@@ -77,7 +77,7 @@ class Catalog:
         """A table as pyarrow.
 
         Raises:
-            CatalogError: the catalog has no such table, or its file is gone.
+            CatalogError: the catalog has no such table or column, or its file is gone or damaged.
         """
         entry = self.manifest.tables.get(name)
         if entry is None:
@@ -85,7 +85,7 @@ class Catalog:
             raise CatalogError(f"{self.location.path}: no table {name!r}; there are: {have}")
         try:
             return read_table(self.location / entry.path, columns)
-        except (FileNotFoundError, pa.ArrowInvalid) as error:
+        except (OSError, pa.ArrowException) as error:
             raise CatalogError(f"{self.location.path}/{entry.path}: cannot be read ({error})") from None
 
     def frame(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:

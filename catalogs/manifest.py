@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalogs import schemas
-from catalogs.storage import Location, write_table
+from catalogs.storage import TEMPORARY_SUFFIX, Location, write_table
 
 PUBLISHED = "catalog.json"
 DRAFT = "draft.json"
@@ -73,21 +73,31 @@ def read_manifest(catalog: Location, name: str = PUBLISHED) -> Manifest | None:
         return None
     try:
         content = json.loads(location.read_bytes())
-        tables = {key: TableFile(**value) for key, value in content["tables"].items()}
-        manifest = Manifest(tables, content["config"], content["version"], int(content["format"]))
+        layout = int(content["format"])
+        manifest = _from_json(content, layout) if layout <= schemas.FORMAT_VERSION else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError(f"{location.path}: not a catalog manifest ({error!r}); restore it or build anew") from None
-    if manifest.format > schemas.FORMAT_VERSION:
+    if manifest is None:
         raise CatalogError(
-            f"{location.path}: layout {manifest.format} is newer than {schemas.FORMAT_VERSION}; upgrade fxnorm-data"
+            f"{location.path}: layout {layout} is newer than {schemas.FORMAT_VERSION}; upgrade fxnorm-data"
         )
     return manifest
 
 
+def _from_json(content: Mapping[str, Any], layout: int) -> Manifest:
+    tables = {name: TableFile(**entry) for name, entry in content["tables"].items()}
+    return Manifest(tables, dict(content["config"]), str(content["version"]), layout)
+
+
 def store_table(catalog: Location, name: str, table: pa.Table) -> TableFile:
-    """Write a table under a name that contains its content's hash, so that no earlier table is overwritten."""
-    temporary = catalog / "tables" / f"{name}.new.parquet"
-    write_table(temporary, table.cast(schemas.STORED[name]))
+    """Write a table under a name that contains its content's hash, so that no earlier table is overwritten.
+
+    Columns get the types and descriptions of the table's schema; what else the table's metadata say is kept.
+    """
+    schema = schemas.STORED[name]
+    metadata = {**(table.schema.metadata or {}), **schema.metadata}
+    temporary = catalog / "tables" / f".{name}{TEMPORARY_SUFFIX}"
+    write_table(temporary, table.cast(schema.with_metadata(metadata)))
     digest = temporary.hash()
     final = catalog / "tables" / f"{name}-{digest}.parquet"
     catalog.filesystem.move(temporary.path, final.path)

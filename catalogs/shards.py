@@ -1,7 +1,8 @@
 """Audio shards: one Parquet file a song, FLAC segments of all stems side by side, made for reading random crops.
 
 A row group holds one segment (5 s by default) of every stem, so a crop reads and decodes only the segments it touches.
-Each value of the column ``flac`` is a complete FLAC file that any decoder opens; multiply by ``scale``.
+Each value of the column ``flac`` is a complete FLAC file that any decoder opens; multiply by ``scale``. Pages have
+checksums, which a crop verifies.
 """
 
 from __future__ import annotations
@@ -61,8 +62,16 @@ def write_shard(location: Location, song_id: str, stems: Sequence[ShardStem], se
         stems: in the order in which they are stored; each may have its own length.
         segment_frames: samples per channel in a segment.
         rate: Hz.
+
+    Raises:
+        ValueError: a stem without samples, or with samples that are not finite.
     """
+    for stem in stems:
+        if not stem.audio.size or not np.isfinite(stem.audio).all():
+            fault = "samples that are not finite" if stem.audio.size else "no samples"
+            raise ValueError(f"{song_id}: {stem.name} has {fault} and cannot be stored")
     last = max(stem.audio.shape[0] for stem in stems)
+    scales = [stem.scale for stem in stems]
     uncompressed = [name for name in schemas.AUDIO.names if name != "flac"]
     with (
         location.open_atomic() as stream,
@@ -72,17 +81,24 @@ def write_shard(location: Location, song_id: str, stems: Sequence[ShardStem], se
             compression={name: "zstd" if name != "flac" else "none" for name in schemas.AUDIO.names},
             use_dictionary=uncompressed,
             write_statistics=uncompressed,
+            write_page_checksum=True,
         ) as writer,
     ):
         for segment, start in enumerate(range(0, last, segment_frames)):
-            rows = list(_segment_rows(song_id, stems, segment, start, segment_frames, rate))
+            rows = list(_segment_rows(song_id, stems, scales, segment, start, segment_frames, rate))
             writer.write_table(pa.Table.from_pylist(rows, schema=schemas.AUDIO), row_group_size=len(rows))
 
 
 def _segment_rows(
-    song_id: str, stems: Sequence[ShardStem], segment: int, start: int, segment_frames: int, rate: int
+    song_id: str,
+    stems: Sequence[ShardStem],
+    scales: Sequence[float],
+    segment: int,
+    start: int,
+    segment_frames: int,
+    rate: int,
 ) -> Iterator[dict[str, object]]:
-    for stem in stems:
+    for stem, scale in zip(stems, scales, strict=True):
         piece = stem.audio[start : start + segment_frames]
         if piece.shape[0]:
             yield {
@@ -93,8 +109,8 @@ def _segment_rows(
                 "start": start,
                 "frames": piece.shape[0],
                 "sample_rate": rate,
-                "scale": stem.scale,
-                "flac": encode_flac(piece, stem.scale, stem.subtype, rate),
+                "scale": scale,
+                "flac": encode_flac(piece, scale, stem.subtype, rate),
             }
 
 
@@ -130,25 +146,30 @@ def read_crop(
         by name, float32 of shape (frames, 2); zeros after the end of a stem that is shorter.
 
     Raises:
-        ShardError: a stem that is not in the shard, or a shard that is damaged.
+        ShardError: a stem that is not in the shard, or a shard that is missing, damaged or cut otherwise.
         ValueError: a negative start or length.
     """
     if start < 0 or frames < 0:
         raise ValueError(f"a crop starts at 0 or later and has 0 samples or more, got {start} and {frames}")
     try:
         with location.filesystem.open_input_file(location.path) as source:
-            return _read_crop(pq.ParquetFile(source, pre_buffer=True), start, frames, segment_frames, stems)
-    except (pa.ArrowInvalid, soundfile.LibsndfileError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise ShardError(f"{location.path}: shard is missing; run the build again") from None
-        raise ShardError(f"{location.path}: shard is damaged ({error}); delete it and run the build again") from error
+            shard = pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
+            return _read_crop(shard, start, frames, segment_frames, stems)
+    except FileNotFoundError:
+        raise ShardError(f"{location.path}: shard is missing; run the build again") from None
+    except ShardError as error:
+        raise ShardError(f"{location.path}: {error}") from None
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError, soundfile.LibsndfileError) as error:
+        raise ShardError(
+            f"{location.path}: shard cannot be read ({error}); if it is damaged, delete it and run the build again"
+        ) from error
 
 
 def _read_crop(
     shard: pq.ParquetFile, start: int, frames: int, segment_frames: int, stems: Sequence[str] | None
 ) -> dict[str, NDArray[np.float32]]:
     groups = range(start // segment_frames, min(-(-(start + frames) // segment_frames), shard.num_row_groups))
-    columns = ["stem", "start", "scale", "flac"]
+    columns = ["stem", "start", "frames", "scale", "flac"]
     available = shard.read_row_group(0, columns=["stem"]).column("stem").to_pylist()
     wanted = list(available) if stems is None else list(stems)
     missing = sorted(set(wanted) - set(available))
@@ -157,14 +178,19 @@ def _read_crop(
     output = {name: np.zeros((frames, 2), dtype=np.float32) for name in wanted}
     table = shard.read_row_groups(list(groups), columns=columns) if len(groups) else None
     for row in _rows(table, output):
+        if row["start"] % segment_frames or row["start"] // segment_frames not in groups:
+            raise ShardError(f"segments are not of {segment_frames} samples as the catalog says; run the build again")
         with soundfile.SoundFile(io.BytesIO(row["flac"])) as segment:
             skip = max(0, start - row["start"])
-            if skip >= segment.frames:
+            offset = row["start"] + skip - start
+            length = min(row["frames"] - skip, frames - offset)
+            if length <= 0:
                 continue
             segment.seek(skip)
-            offset = row["start"] + skip - start
-            piece = segment.read(min(segment.frames - skip, frames - offset), dtype="float32", always_2d=True)
-            output[row["stem"]][offset : offset + piece.shape[0]] = piece * np.float32(row["scale"])
+            piece = segment.read(length, dtype="float32", always_2d=True)
+        if piece.shape != (length, 2):
+            raise ShardError(f"{row['stem']} at sample {row['start']} is cut short; delete it and run the build again")
+        output[row["stem"]][offset : offset + length] = piece * np.float32(row["scale"])
     return output
 
 

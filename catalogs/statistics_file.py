@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -36,19 +36,27 @@ def table_to_statistics(table: pa.Table) -> Statistics:
     """The inverse of :func:`statistics_to_table`.
 
     Raises:
-        StatisticsError: columns, lengths or counts that do not fit.
+        StatisticsError: columns, lengths or counts that do not fit, or sums that are not finite.
     """
     missing = set(schemas.STATISTICS.names) - set(table.column_names)
     if missing:
         raise StatisticsError(f"not a statistics table: no column {', '.join(sorted(missing))}")
-    mode = (table.schema.metadata or {}).get(MODE_KEY, b"raw").decode()
-    sums = {}
-    for row in table.to_pylist():
+    mode = (table.schema.metadata or {}).get(MODE_KEY, b"raw").decode(errors="replace")
+    if mode not in get_args(Mode):
+        raise StatisticsError(f"not a statistics table: unknown mode {mode!r}")
+    try:
+        rows = table.select(schemas.STATISTICS.names).cast(schemas.STATISTICS).to_pylist()
+    except (pa.ArrowException, ValueError) as error:
+        raise StatisticsError(f"not a statistics table: {error}") from None
+    sums: dict[tuple[str, str], FeatureSum] = {}
+    for row in rows:
+        source, feature = row["source"], row["feature"]
         total = np.asarray(row["sum"], dtype=np.float64)
-        feature = row["feature"]
-        if total.shape != (FEATURE_LENGTHS.get(feature, -1),) or row["count"] != len(row["songs"]):
-            raise StatisticsError(f"{row['source']} {feature}: sum or songs have the wrong length")
-        sums[row["source"], feature] = FeatureSum(total, tuple(row["songs"]))
+        if total.shape != (FEATURE_LENGTHS.get(feature, -1),) or not row["songs"] or row["count"] != len(row["songs"]):
+            raise StatisticsError(f"{source} {feature}: sum or songs have the wrong length")
+        if not np.isfinite(total).all() or (source, feature) in sums:
+            raise StatisticsError(f"{source} {feature}: in the table twice, or a sum is not finite")
+        sums[source, feature] = FeatureSum(total, tuple(row["songs"]))
     return Statistics(sums, cast(Mode, mode))
 
 
@@ -63,15 +71,16 @@ def read_statistics(path: Path | str) -> Statistics:
     Raises:
         StatisticsError: none of these.
     """
-    if str(path).endswith(".npy"):
-        local = Path(path)
-        if not local.is_file():
-            raise StatisticsError(f"{path}: no such file")
-        return read_published(local)
     from catalogs.catalog import Catalog
     from catalogs.manifest import CatalogError
 
     location = Location.parse(path)
+    if location.name.endswith(".npy"):
+        if not location.is_local:
+            raise StatisticsError(f"{path}: the published file is read from a local disk only; download it first")
+        if not location.exists():
+            raise StatisticsError(f"{path}: no such file")
+        return read_published(Path(location.path))
     if not location.exists():
         try:
             return Catalog.open(path).statistics()
@@ -81,5 +90,5 @@ def read_statistics(path: Path | str) -> Statistics:
             ) from None
     try:
         return table_to_statistics(read_table(location))
-    except (pa.ArrowInvalid, StatisticsError) as error:
+    except (OSError, pa.ArrowException, StatisticsError) as error:
         raise StatisticsError(f"{path}: {error}") from None

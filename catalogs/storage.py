@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,9 @@ from pyarrow import fs as pafs
 
 TEMPORARY_SUFFIX = ".part"
 """Ending of files that are being written; a reader never looks at them."""
+
+SPOOLED_BYTES = 1 << 26
+"""A file for an object store is held in memory up to this size, and on disk beyond, until it is complete."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +100,17 @@ class Location:
 
     @contextmanager
     def open_atomic(self) -> Iterator[IO[bytes] | Any]:
-        """A stream whose content becomes this file when the block ends without an error, and vanishes otherwise."""
+        """A stream whose content becomes this file when the block ends without an error, and vanishes otherwise.
+
+        An object store shows a file when its upload is complete, even one that an error cut short: nothing is sent
+        before the content is whole.
+        """
         if not self.is_local:
-            with self.filesystem.open_output_stream(self.path) as stream:
-                yield stream
+            with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
+                yield content
+                content.seek(0)
+                with self.filesystem.open_output_stream(self.path) as upload:
+                    shutil.copyfileobj(content, upload, 1 << 20)
             return
         final = Path(self.path)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -120,16 +132,17 @@ class Location:
 
 
 def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
-    """Read a Parquet file.
+    """Read a Parquet file, verifying its checksums.
 
     Raises:
         FileNotFoundError: no such file.
+        OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
     with location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns)
+        return pq.read_table(source, columns=columns, page_checksum_verification=True)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:
-    """Write a Parquet file (zstd) in one step; the same rows give the same bytes."""
+    """Write a Parquet file (zstd, with checksums) in one step; the same rows give the same bytes."""
     with location.open_atomic() as stream:
-        pq.write_table(table, stream, compression="zstd", **options)
+        pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **options)

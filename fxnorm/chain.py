@@ -363,8 +363,12 @@ def _compression_receipt(
     if "exhausted" in outcomes:
         status, reason = "limited", _COMPRESSION_REASONS["exhausted"]
     elif "compressed" in outcomes:
-        untouched = [o for o in outcomes if o == "no onsets"]
-        status, reason = ("limited", _COMPRESSION_REASONS["no onsets"]) if untouched else ("applied", None)
+        if "no onsets" in outcomes:
+            status, reason = "limited", _COMPRESSION_REASONS["no onsets"]
+        elif min(achieved) < target.mean - target.std:
+            status, reason = "limited", "the first setting below the range's top falls through its bottom"
+        else:
+            status, reason = "applied", None
     elif "no onsets" in outcomes:
         status, reason = "skipped", _COMPRESSION_REASONS["no onsets"]
     else:

@@ -18,21 +18,32 @@ Outcome = dict[str, Any]
 """What a task says of one song; must survive JSON. Key ``status`` is ok, quarantined or fatal."""
 
 
+_joined: list[str] = []
+
+
 class PipelineError(RuntimeError):
     """The run cannot go on; the message says why and what to do."""
 
 
-def run_songs(task: Callable[[Job], Outcome], jobs: Sequence[Job], options: RunOptions) -> Iterator[Outcome]:
+def run_songs(
+    task: Callable[[Job], Outcome], jobs: Sequence[Job], options: RunOptions, memory: float = 0.0
+) -> Iterator[Outcome]:
     """Run a task on every song and yield what it says, in the order in which songs finish.
 
     Ray is started at the first song and only if there is one, on this machine unless an address is given.
+
+    Args:
+        task: work on one song.
+        jobs: one for each song.
+        options: where to work.
+        memory: bytes that the largest song needs; Ray runs no more songs at once than fit.
 
     Raises:
         PipelineError: a task could not write, or Ray could not run it.
     """
     if not jobs:
         return
-    _start(options)
+    ray = _start(options)
     import ray.data as ray_data
     from ray.exceptions import RayError
 
@@ -44,7 +55,7 @@ def run_songs(task: Callable[[Job], Outcome], jobs: Sequence[Job], options: RunO
     context.execution_options.preserve_order = False
     dataset = ray_data.from_items([{"job": json.dumps(job)} for job in jobs], override_num_blocks=len(jobs))
     try:
-        for result in dataset.map(row, num_cpus=1).iter_rows():
+        for result in dataset.map(row, num_cpus=1, memory=_schedulable(ray, memory)).iter_rows():
             outcome = json.loads(result["outcome"])
             if outcome["status"] == "fatal":
                 raise PipelineError(outcome["message"])
@@ -54,11 +65,19 @@ def run_songs(task: Callable[[Job], Outcome], jobs: Sequence[Job], options: RunO
 
 
 def stop() -> None:
-    """Leave Ray, if it was started by this process."""
-    import sys
+    """Leave the Ray that :func:`run_songs` started or joined; one that the caller had started stays."""
+    if _joined:
+        import ray
 
-    if "ray" in sys.modules:
-        sys.modules["ray"].shutdown()
+        ray.shutdown()
+        _joined.clear()
+
+
+def _schedulable(ray: Any, memory: float) -> int | None:
+    """The request, but never more than a node has: such a task would wait for ever."""
+    available = [node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]]
+    largest = max(available, default=0.0)
+    return int(min(memory, largest)) or None
 
 
 def _guarded(task: Callable[[Job], Outcome], job: Job) -> Outcome:
@@ -100,6 +119,7 @@ def _start(options: RunOptions) -> Any:
                 configure_logging=True,
                 **local,
             )
+            _joined.append(address or "local")
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise PipelineError(f"cannot start Ray{f' at {address}' if address else ''}: {error}") from error
     return ray

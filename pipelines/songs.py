@@ -26,6 +26,12 @@ RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNA
 """Reasons that may be gone at the next run, and so are not remembered."""
 
 
+STEREO_FLOAT32_BYTES = 8
+
+WORKING_COPIES = 8
+"""Copies of one stem that analysis or normalisation holds at its peak."""
+
+
 class SongRefusedError(Exception):
     """A song that a stage cannot use, with its quarantine rows."""
 
@@ -37,6 +43,12 @@ class SongRefusedError(Exception):
 def song_seconds(tracks: Rows) -> float:
     """Audio of a song, all its files together, in seconds."""
     return float(sum(row["frames"] / row["sample_rate"] for row in tracks))
+
+
+def song_memory(tracks: Rows) -> float:
+    """Bytes that a task needs for a song: all files decoded to float32 stereo, and one stem's working copies."""
+    decoded = [row["catalog_frames"] * STEREO_FLOAT32_BYTES for row in tracks]
+    return sum(decoded) + WORKING_COPIES * max(decoded)
 
 
 def decode_tracks(tracks: Rows, stage: str) -> dict[str, NDArray[np.float32]]:
@@ -112,7 +124,7 @@ def run_stage(
         return refused
     total = sum(song_seconds(job["tracks"]) for job in jobs)
     with StageProgress(stage, len(jobs), total, console) as progress:
-        for outcome in run_songs(task, jobs, options):
+        for outcome in run_songs(task, jobs, options, max(song_memory(job["tracks"]) for job in jobs)):
             tracks = songs[outcome["song_id"]]
             if outcome["status"] == "failed":
                 message = f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}"

@@ -118,7 +118,8 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
     console.print(f"[bold]{summary.location}[/bold]", soft_wrap=True)
     console.print(
         f"{total} songs ({splits}; {corpora}), {summary.stems} stems, {summary.stem_hours:.2f} stem-hours, "
-        f"{summary.bytes / 1e6:.0f} MB of audio, {len({r['song_id'] for r in summary.quarantined})} songs quarantined"
+        f"{summary.bytes / 1e6:.0f} MB of audio, {len({r['song_id'] for r in summary.quarantined})} songs quarantined",
+        soft_wrap=True,
     )
     if summary.sources:
         table = Table(
@@ -146,4 +147,9 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
             )
         console.print(table)
     for row in summary.quarantined:
-        console.print(f"quarantined ({row['stage']}, {row['reason']}): {row['message']}", style="yellow", markup=False)
+        console.print(
+            f"quarantined ({row['stage']}, {row['reason']}): {row['message']}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -39,7 +39,7 @@ class Workspace:
 
     def __init__(self, target: str | Path) -> None:
         self.catalog = Location.parse(target)
-        self.target = str(Path(target).absolute()) if self.catalog.is_local else str(target)
+        self.target = self.catalog.path if self.catalog.is_local else str(target)
         self._work = self.catalog / "work"
 
     @contextmanager

@@ -133,3 +133,33 @@ def test_reduction_to_the_bins_of_repanning():
     assert reduced[-1] == 32_768.0
     with pytest.raises(ValueError, match="32769"):
         panning.reduce_similarity(curve[:-1])
+
+
+def test_a_balanced_stem_is_left_alone_and_compat_shifts_it_left():
+    rng = np.random.default_rng(0)
+    samples = 2 * signals.RATE
+    frequency = np.fft.rfftfreq(samples, 1 / signals.RATE)
+    spectrum = np.fft.rfft(rng.standard_normal(samples))
+    high = (frequency > 250 * 44_100 / 2048) & (frequency < 320 * 44_100 / 2048)
+
+    def leaning(strength):
+        left = np.where(high, 1.0 - strength, 1.0) * spectrum
+        right = np.where(high, 1.0, 0.8) * spectrum
+        return (0.1 * np.fft.irfft(np.stack([left, right], axis=1), n=samples, axis=0)).astype(np.float32)
+
+    low_strength, high_strength = 0.0, 0.99
+    for _ in range(40):
+        audio = leaning((low_strength + high_strength) / 2)
+        side = panning.find_side(audio)
+        if side == "balanced":
+            break
+        if side == "left":
+            low_strength = (low_strength + high_strength) / 2
+        else:
+            high_strength = (low_strength + high_strength) / 2
+    assert side == "balanced"
+    output, result = repan(audio)
+    assert result.side == "balanced"
+    np.testing.assert_array_equal(output, audio)
+    compat, _ = repan(audio, reference_compat=True)
+    np.testing.assert_allclose(compat, audio * np.asarray([0.7, 0.3], np.float32), rtol=1e-6)

@@ -1,0 +1,47 @@
+"""The documents name tests and commands that exist."""
+
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_every_deviation_names_tests_that_exist():
+    rows = [
+        line
+        for line in (REPOSITORY / "docs" / "fidelity.md").read_text().split("## Deviations")[1].splitlines()
+        if line.startswith("| ") and "`test_" in line
+    ]
+    defined = {
+        name
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert len(rows) >= 15
+    for row in rows:
+        assert set(re.findall(r"`(test_\w+)`", row)) <= defined, row
+
+
+def test_commands_of_the_readme_exist():
+    text = (REPOSITORY / "README.md").read_text()
+    commands = set(re.findall(r"fxnorm-data ((?:stats )?[a-z]+(?:-[a-z]+)*)", text))
+    assert "build-catalog" in commands
+    for command in commands:
+        assert CliRunner().invoke(app, [*command.split(), "--help"]).exit_code == 0, command
+
+
+def test_targets_of_the_readme_exist():
+    text = (REPOSITORY / "README.md").read_text()
+    targets = re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
+    assert {"catalog", "test"} <= named <= set(targets)
+
+
+def test_links_of_the_documents_lead_to_files():
+    for document in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
