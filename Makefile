@@ -15,9 +15,10 @@ help: ## Show the targets
 setup: $(STAMP) ## Make .venv with everything that development, the demo and the tests need
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo 'setting up $(VENV), a few minutes on a fresh machine'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo]'
-	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train]'
+	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
 	$(BIN)/python -m fxnorm.warm
 	touch $(STAMP)
@@ -31,7 +32,7 @@ catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog f
 	@echo '  $(BIN)/fxnorm-data inspect $(DEMO)/catalog             what is in it'
 	@echo '  $(BIN)/fxnorm-data stats show $(DEMO)/catalog          the averages that stems are normalised to'
 	@echo '  $(BIN)/fxnorm-data validate $(DEMO)/catalog            check it; the page is $(DEMO)/catalog/report/validation.html'
-	@echo '  $(BIN)/fxnorm-data build-catalog --help                a catalog from your own stems'
+	@echo '  $(BIN)/fxnorm-data build-catalog --help             a catalog from your own stems'
 
 test: $(STAMP) check ## Run the checks and the tests
 	$(BIN)/python -m pytest
@@ -43,6 +44,8 @@ check: $(STAMP) ## Lint, format and type checks
 
 agreement: $(STAMP) ## Compare with numbers and audio of the published code: make agreement REFERENCE=DIR
 	$(BIN)/python -m tests.agreement $(REFERENCE)
+	$(BIN)/python -m tests.agreement_networks $(REFERENCE)
+	$(BIN)/python -m tests.agreement_metrics $(REFERENCE)
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

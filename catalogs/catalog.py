@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +105,10 @@ class Catalog:
         from catalogs.statistics_file import table_to_statistics
 
         return table_to_statistics(self.table(table))
+
+    def fingerprint(self) -> str:
+        """BLAKE2b-128 of the manifest, which names every table by its content; hexadecimal."""
+        return hashlib.blake2b(self.manifest.to_json(), digest_size=16).hexdigest()
 
     @property
     def songs(self) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from pipelines.config import AnalysisConfig, NormalizationConfig, RunOptions
 from pipelines.runner import PipelineError, stop
+from training import cli as training_cli
 
 if TYPE_CHECKING:
     from pipelines.ingest import Source
@@ -28,6 +30,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _reporting_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with errors that a user can mend in one line."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        with _errors_to_exit_code():
+            command(*arguments, **options)
+
+    return run
+
+
+for training_command in (training_cli.train, training_cli.mix, training_cli.evaluate):
+    app.command()(_reporting_errors(training_command))
+
 stats_app = typer.Typer(help="Show, merge, export and import statistics.", no_args_is_help=True)
 app.add_typer(stats_app, name="stats")
 

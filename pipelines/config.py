@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any, Literal
 
-import soundfile
-
 from catalogs.shards import SEGMENT_SECONDS
-from fxnorm import reverb
 from fxnorm.chain import ChainConfig
+from fxnorm.responses import SYNTHETIC_PREREVERB_RT60, SYNTHETIC_SEND_RT60, load_responses
 from fxnorm.settings import DEFAULT_EFFECTS, SAMPLE_RATE, Settings, hash_of
 
 ANALYSIS_REVISION = 1
@@ -18,12 +15,6 @@ ANALYSIS_REVISION = 1
 
 NORMALIZATION_REVISION = 1
 """Raise when the audio or receipts that a stem gets change."""
-
-SYNTHETIC = "synthetic"
-"""Stands for the built-in bank where a folder of impulse responses may be named."""
-
-SYNTHETIC_SEND_RT60 = (2.0, 2.5, 3.0, 3.5, 4.0)
-SYNTHETIC_PREREVERB_RT60 = (0.4, 0.8, 1.2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,40 +126,6 @@ class NormalizationConfig:
                 self.segment_frames,
             ]
         )
-
-
-def load_responses(
-    source: str | None, synthetic_rt60: tuple[float, ...], seed: int
-) -> tuple[reverb.ImpulseResponse, ...]:
-    """Impulse responses of a folder (sorted by name), the synthetic bank, or none.
-
-    Raises:
-        ValueError: the folder is missing or empty, or a file in it cannot be used.
-    """
-    if source is None:
-        return ()
-    if source == SYNTHETIC:
-        return reverb.synthetic_responses(synthetic_rt60, seed)
-    folder = Path(source)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder of impulse responses; name a folder, or '{SYNTHETIC}'")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".wav", ".flac", ".aif", ".aiff"))
-    if not paths:
-        raise ValueError(f"{folder}: holds no WAV, FLAC or AIFF impulse responses")
-    return tuple(_read_response(folder, path) for path in paths)
-
-
-def _read_response(folder: Path, path: Path) -> reverb.ImpulseResponse:
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(f"{path}: not readable as an impulse response ({error})") from None
-    if rate != SAMPLE_RATE or audio.shape[1] > 2 or not audio.any():
-        raise ValueError(
-            f"{path}: an impulse response is mono or stereo at {SAMPLE_RATE} Hz and not silent; "
-            f"this one has {audio.shape[1]} channels at {rate} Hz"
-        )
-    return reverb.ImpulseResponse(str(path.relative_to(folder)), audio)
 
 
 def as_json(config: Any) -> dict[str, Any]:

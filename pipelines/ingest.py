@@ -99,6 +99,15 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
                 progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
     else:
         console.print(f"{STAGE:<9} nothing to do, {len(songs)} songs are known")
+    gone = {row["song_id"] for row in previous} - {row["song_id"] for row in tracks + refused}
+    if gone:
+        listed = ", ".join(sorted(gone)[:3]) + (", ..." if len(gone) > 3 else "")
+        console.print(
+            f"warning: {len(gone)} songs are no longer in {source.root} and leave the catalog: {listed}",
+            style="yellow",
+            soft_wrap=True,
+            markup=False,
+        )
     workspace.save_ingested(tracks)
     workspace.save_quarantine(STAGE, refused)
     roots = dict(workspace.draft().config.get(STAGE, {}).get("corpora", {}))

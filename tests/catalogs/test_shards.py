@@ -158,11 +158,41 @@ def test_audio_above_full_scale_is_scaled_and_not_clipped(song: Written) -> None
     assert np.abs(crop).max() > 2.0
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_peak_of_either_sign_is_scaled(tmp_path: Path, sign: float) -> None:
+    audio = np.full((1_000, 2), 0.1, dtype=np.float32)
+    audio[500, 1] = sign * 3.5
+    shard = write(tmp_path / "peak.parquet", {"vocals": audio})
+    crop = read_crop(shard.location, 0, 1_000, SEGMENT)["vocals"]
+    assert np.abs(crop - audio).max() <= quantisation(audio, "PCM_24")
+
+
+@pytest.mark.parametrize(("subtype", "step"), [("PCM_16", 2.0**-15), ("PCM_24", 2.0**-23)])
+def test_samples_are_rounded_to_the_nearest_step(tmp_path: Path, subtype: str, step: float) -> None:
+    audio = signals.noise(0.2, level=0.2)
+    shard = write(tmp_path / "rounded.parquet", {"vocals": audio}, subtype)
+    crop = read_crop(shard.location, 0, audio.shape[0], SEGMENT)["vocals"]
+    error = crop.astype(np.float64) - audio
+    assert np.abs(error).max() <= 0.5 * step
+    if subtype == "PCM_16":
+        assert abs(error.mean()) < 0.02 * step
+
+
 def test_a_crop_beyond_the_end_is_silence(song: Written) -> None:
     for start in (song.longest, song.longest + 1, 10**9):
         crop = read_crop(song.location, start, 100, SEGMENT)
         assert list(crop) == list(song.audio)
         assert all(samples.shape == (100, 2) and not samples.any() for samples in crop.values())
+
+
+def test_ends_of_stems_of_different_length_are_zeros(song: Written, decoded: dict[str, Audio]) -> None:
+    assert len(set(LENGTHS.values())) == len(LENGTHS)
+    crop = read_crop(song.location, 0, song.longest, SEGMENT)
+    for name, length in LENGTHS.items():
+        assert crop[name].shape == (song.longest, 2)
+        assert np.array_equal(crop[name][:length], decoded[name])
+        assert crop[name][:length].any()
+        assert not crop[name][length:].any()
 
 
 def test_a_shard_opens_without_this_package(song: Written, decoded: dict[str, Audio]) -> None:
@@ -350,6 +380,15 @@ def test_a_flipped_bit_of_audio_is_noticed(small: Written, position: float, bit:
     damaged.write_bytes(bytes(data))
     with pytest.raises(ShardError, match=r"flipped\.parquet: shard cannot be read .*CRC"):
         read_crop(Location.parse(damaged), 0, 1_000, 300)
+
+
+@pytest.mark.parametrize("damaged_name", [b"flab", b"fl\xff\xff"])
+def test_a_damaged_column_name_is_noticed(small: Written, tmp_path: Path, damaged_name: bytes) -> None:
+    data = small.location.read_bytes()
+    assert b"\x04flac" in data
+    (tmp_path / "renamed.parquet").write_bytes(data.replace(b"\x04flac", b"\x04" + damaged_name))
+    with pytest.raises(ShardError, match=r"renamed\.parquet: shard cannot be read"):
+        read_crop(Location.parse(tmp_path / "renamed.parquet"), 0, 1_000, 300)
 
 
 @given(position=st.floats(0.0, 1.0, exclude_max=True), value=st.integers(0, 255))

@@ -169,6 +169,17 @@ def test_adding_a_song_does_that_song_only(tmp_path: Path) -> None:
     assert len(Catalog.open(out).songs) == 3
 
 
+def test_songs_that_leave_are_named(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", train=2, test=0, seconds=2.0)
+    out = tmp_path / "catalog"
+    build(corpus, out)
+    shutil.rmtree(corpus / "train" / "Artist - Song 1")
+    output = build(corpus, out)
+    assert "warning: 1 songs are no longer in" in output
+    assert "musdb18hq/Artist - Song 1" in output
+    assert Catalog.open(out).songs == ["musdb18hq/Artist - Song 0"]
+
+
 def test_a_killed_build_goes_on_to_the_same_catalog(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus", train=6, test=0, seconds=8.0)
     out, undisturbed = tmp_path / "catalog", tmp_path / "undisturbed"

@@ -1,0 +1,148 @@
+"""Mixing of stems that are in memory: effect normalisation, then the network, or the plain sum as a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fxnorm.chain import ChainConfig, normalize_stem
+from fxnorm.receipt import StemReceipt
+from fxnorm.settings import SAMPLE_RATE
+from fxnorm.statistics import Statistics, Targets
+from fxnorm.stereo import Audio, as_stereo
+from training.checkpoint import load_checkpoint
+from training.models import Mixer, build_model
+from training.presets import parse_preset
+from training.windows import WindowConfig, apply_in_windows
+
+
+@dataclass(frozen=True)
+class MixConfig:
+    """How to mix.
+
+    Attributes:
+        chain: effect normalisation; add ``prereverb`` for very dry stems.
+        lead_seconds: stretch of the song's start that the network hears before the song, so that its memory is settled
+            when the song begins; it is cut away again. The song's own start is used, not its end as published, since it
+            has the level and the instruments that follow.
+        window_seconds: longest stretch that is mixed in one piece; longer songs are mixed in windows.
+        context_seconds: what the network hears on both sides of a window.
+        fade_seconds: over which windows are faded into one another.
+    """
+
+    chain: ChainConfig = field(default_factory=ChainConfig)
+    lead_seconds: float = 10.0
+    window_seconds: float = 60.0
+    context_seconds: float = 10.0
+    fade_seconds: float = 2.0
+
+    @property
+    def window(self) -> WindowConfig:
+        """The windows in samples."""
+        return WindowConfig(
+            round(self.window_seconds * SAMPLE_RATE),
+            round(self.context_seconds * SAMPLE_RATE),
+            round(self.fade_seconds * SAMPLE_RATE),
+        )
+
+
+@dataclass(frozen=True)
+class LoadedMixer:
+    """A trained network, ready to mix, and the names of its stems in order."""
+
+    model: Mixer
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Mixdown:
+    """A mix.
+
+    Attributes:
+        audio: float32, shape (samples, 2), 44 100 Hz; may exceed full scale if it is a plain sum.
+        receipts: what normalisation did, by stem.
+        silent: sources of the network that were not given.
+    """
+
+    audio: Audio
+    receipts: dict[str, StemReceipt]
+    silent: tuple[str, ...]
+
+
+def load_mixer(checkpoint: Path, device: str = "cpu") -> LoadedMixer:
+    """Load a checkpoint for mixing; the average of the weights is used where one was kept.
+
+    Raises:
+        training.checkpoint.CheckpointError: not a checkpoint.
+        ValueError: the checkpoint is a front-end, which does not mix.
+    """
+    content = load_checkpoint(checkpoint)
+    model = build_model(parse_preset(content.preset, str(checkpoint)).model)
+    if model.predicts != "mixture":
+        raise ValueError(
+            f"{checkpoint}: is a pre-trained front-end, which does not mix; train a preset that starts from it"
+        )
+    model.load_state_dict(content.average or content.model)
+    return LoadedMixer(model.to(device).eval(), content.sources)
+
+
+def mix_stems(
+    stems: Mapping[str, NDArray[np.float32]],
+    statistics: Statistics,
+    mixer: LoadedMixer | None,
+    config: MixConfig | None = None,
+    song: str = "",
+) -> Mixdown:
+    """Mix stems.
+
+    Args:
+        stems: by name, shape (samples, 2) at 44 100 Hz; shorter ones are padded with zeros at the end.
+        statistics: averages to normalise to.
+        mixer: the network; None for the sum of the normalised stems.
+        config: how to mix.
+        song: id of the song, for what is drawn at random.
+
+    Raises:
+        ValueError: no stems, a stem that the network does not know, or one without statistics.
+    """
+    config = config or MixConfig()
+    if not stems:
+        raise ValueError("no stems to mix")
+    sources: Sequence[str] = mixer.sources if mixer is not None else sorted(stems)
+    unknown = sorted(set(stems) - set(sources))
+    if unknown:
+        raise ValueError(f"the network does not know the stem {unknown[0]!r}; it takes {', '.join(sources)}")
+    length = max(audio.shape[0] for audio in stems.values())
+    normalised: list[Audio] = []
+    receipts = {}
+    for name in sources:
+        if name not in stems:
+            normalised.append(np.zeros((length, 2), dtype=np.float32))
+            continue
+        stereo = as_stereo(stems[name])
+        padded = np.pad(stereo, ((0, length - stereo.shape[0]), (0, 0)))
+        targets = statistics.targets(name, config.chain.settings) if name in statistics.sources else None
+        if targets is None and padded.any():
+            known = ", ".join(statistics.sources)
+            raise ValueError(f"the statistics hold nothing on {name!r}; they have {known}")
+        audio, receipts[name] = normalize_stem(padded, name, targets or Targets(), config.chain, song)
+        normalised.append(audio)
+    silent = tuple(name for name in sources if name not in stems)
+    if mixer is None:
+        return Mixdown(np.sum(normalised, axis=0, dtype=np.float32), receipts, silent)
+    stacked = torch.from_numpy(np.stack([np.ascontiguousarray(audio.T) for audio in normalised]))
+    return Mixdown(run_network(mixer, stacked, config), receipts, silent)
+
+
+def run_network(mixer: LoadedMixer, stems: torch.Tensor, config: MixConfig) -> Audio:
+    """Mix normalised stems, (sources, 2, samples), in windows; returns (samples, 2)."""
+    lead = min(round(config.lead_seconds * SAMPLE_RATE), stems.shape[-1])
+    led = torch.cat([stems[..., :lead], stems], dim=-1)
+    device = next(mixer.model.parameters()).device
+    output = apply_in_windows(mixer.model, led.to(device), config.window)[..., lead:]
+    return np.ascontiguousarray(output.cpu().numpy().T)

@@ -1,0 +1,74 @@
+"""Running a network over audio of any length: overlapping windows, each with context, faded into one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.models import Mixer
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """How audio is cut.
+
+    Attributes:
+        core: samples of a window that are kept, the fades not counted.
+        context: samples that the network hears on either side beyond what is kept; zeros outside the song.
+        fade: samples over which two windows are faded into one another, linearly.
+    """
+
+    core: int
+    context: int
+    fade: int = 0
+
+    def __post_init__(self) -> None:
+        if self.core < 1 or self.context < 0 or not 0 <= self.fade <= self.core:
+            raise ValueError(f"core must be positive, context at least 0 and fade between 0 and core: {self}")
+
+
+@torch.no_grad()
+def apply_in_windows(model: Mixer, stems: Tensor, config: WindowConfig) -> Tensor:
+    """Run a network over a song, window by window, without gradients.
+
+    Memory is that of one window. A song that fits one window is run in one piece.
+
+    Args:
+        model: the network, in evaluation mode.
+        stems: shape (sources, channels, samples).
+        config: how to cut.
+
+    Returns:
+        shape (channels, samples), or (sources, channels, samples) from a network that predicts stems, on the device of
+        ``stems``.
+    """
+    samples = stems.shape[-1]
+    if samples <= config.core:
+        return _window(model, stems, 0, samples, config.context)
+    shape = stems.shape if model.predicts == "stems" else stems.shape[1:]
+    output = torch.zeros(shape, dtype=stems.dtype, device=stems.device)
+    for start in range(0, samples, config.core):
+        end = min(start + config.core + config.fade, samples)
+        piece = _window(model, stems, start, end, config.context)
+        fade_in = min(config.fade, end - start) if start else 0
+        if fade_in:
+            ramp = torch.arange(1, fade_in + 1, dtype=stems.dtype, device=stems.device) / (config.fade + 1)
+            output[..., start : start + fade_in] *= 1.0 - ramp
+            piece[..., :fade_in].mul_(ramp)
+        output[..., start:end] += piece
+    return output
+
+
+def _window(model: Mixer, stems: Tensor, start: int, end: int, context: int) -> Tensor:
+    """Output samples from ``start`` to ``end``; the network hears ``context`` more on both sides."""
+    margin = max(context, model.shortening // 2)
+    first, last = start - margin, end + margin
+    length = model.input_samples(last - first)
+    inside = stems[..., max(0, first) : min(stems.shape[-1], first + length)]
+    heard = functional.pad(inside, (max(0, -first), max(0, first + length - stems.shape[-1])))
+    output = model(heard[None])[0]
+    offset = margin - model.shortening // 2
+    return output[..., offset : offset + end - start]
