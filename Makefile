@@ -7,7 +7,7 @@ TUNES := vizdoom==1.3.2
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog test check agreement clean
+.PHONY: help setup catalog train test check agreement clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,13 @@ catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog f
 	@echo '  $(BIN)/fxnorm-data stats show $(DEMO)/catalog          the averages that stems are normalised to'
 	@echo '  $(BIN)/fxnorm-data validate $(DEMO)/catalog            check it; the page is $(DEMO)/catalog/report/validation.html'
 	@echo '  $(BIN)/fxnorm-data build-catalog --help             a catalog from your own stems'
+
+train: $(DEMO)/catalog/catalog.json ## Train the preset tiny on the demo catalog, and compare it with the normalised sum
+	$(BIN)/fxnorm-data train $(DEMO)/catalog --out $(DEMO)/run --preset tiny
+	$(BIN)/fxnorm-data evaluate --catalog $(DEMO)/catalog --split test --checkpoint $(DEMO)/run/best.pt --out $(DEMO)/evaluation
+
+$(DEMO)/catalog/catalog.json:
+	$(MAKE) catalog
 
 test: $(STAMP) check ## Run the checks and the tests
 	$(BIN)/python -m pytest

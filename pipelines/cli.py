@@ -511,7 +511,7 @@ def stats_show(
 @stats_app.command("merge")
 def stats_merge(
     statistics: Annotated[list[str], typer.Argument(metavar="STATISTICS...", help="Files or catalogs, two or more.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Statistics file to write.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Statistics file to write, path or URI.")],
 ) -> None:
     """Merge statistics of corpora that have no song in common.
 
@@ -531,7 +531,7 @@ def stats_merge(
 @stats_app.command("export")
 def stats_export(
     statistics: Annotated[str, typer.Argument(metavar="STATISTICS", help="A file or catalog.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="features_NAME.npy for the published code, or .parquet.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="features_NAME.npy for the published code, or .parquet.")],
 ) -> None:
     """Write statistics for the published code (.npy), or as a file of ours (.parquet).
 
@@ -542,9 +542,9 @@ def stats_export(
 
     with _errors_to_exit_code():
         content = read_statistics(statistics)
-        if out.suffix == ".npy":
-            write_published(content, out)
-        elif out.suffix == ".parquet":
+        if out.endswith(".npy"):
+            write_published(content, Path(out))
+        elif out.endswith(".parquet"):
             write_statistics(content, out)
         else:
             raise ValueError(f"{out}: name a file that ends in .npy (published code) or .parquet (ours)")
@@ -553,7 +553,7 @@ def stats_export(
 @stats_app.command("import")
 def stats_import(
     file: Annotated[Path, typer.Argument(help="The published code's features_NAME.npy.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Statistics file to write (.parquet).")],
+    out: Annotated[str, typer.Option("--out", "-o", help="Statistics file to write (.parquet), path or URI.")],
 ) -> None:
     """Read the published code's averages, without running what else a pickle may hold.
 

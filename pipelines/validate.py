@@ -56,7 +56,7 @@ def validate(workspace: Workspace, console: Console, verify_hashes: bool = False
     failed = [result for result in checked if not result.passed]
     console.print(
         f"validate  {len(checked)} rules checked, {len(report.results) - len(checked)} skipped, "
-        f"{len(failed)} broken; {workspace.target}/{PAGE}",
+        f"{len(failed)} broken; {(workspace.catalog / PAGE).path}",
         soft_wrap=True,
         markup=False,
     )
@@ -84,7 +84,7 @@ def publish(workspace: Workspace, console: Console) -> None:
     if manifest is None or "shards" not in manifest.tables:
         raise PipelineError(f"{workspace.target}: nothing to publish; run 'fxnorm-data normalize' first")
     done = "published" if workspace.publish() else "unchanged"
-    console.print(f"{done:<9} {workspace.target}/{PUBLISHED}", soft_wrap=True, markup=False)
+    console.print(f"{done:<9} {(workspace.catalog / PUBLISHED).path}", soft_wrap=True, markup=False)
 
 
 def _effects(config: Mapping[str, Any]) -> tuple[str, ...]:

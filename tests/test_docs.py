@@ -45,3 +45,23 @@ def test_links_of_the_documents_lead_to_files():
     for document in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_settings_of_the_sources_are_those_of_the_code():
+    from fxnorm.responses import SYNTHETIC_PREREVERB_RT60, SYNTHETIC_SEND_RT60
+    from fxnorm.settings import SOURCE_SETTINGS
+
+    text = (REPOSITORY / "docs" / "normalisation.md").read_text()
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([\d.]+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (yes|no) \|$", text, re.MULTILINE
+    )
+    documented = {
+        row[0]: (float(row[1]), float(row[2]), float(row[3]), int(row[4]), float(row[5]), row[6] == "yes")
+        for row in rows
+    }
+    assert documented == {
+        name: (s.attack_ms, s.release_ms, s.first_ratio, s.eq_smoothing, s.panning_limit_hz, s.reverb)
+        for name, s in SOURCE_SETTINGS.items()
+    }
+    numbers = [float(n) for n in re.findall(r"\d+(?:\.\d+)?", text.split("direct sound;")[1].split("Response and")[0])]
+    assert numbers == [*SYNTHETIC_SEND_RT60, *SYNTHETIC_PREREVERB_RT60]

@@ -33,7 +33,7 @@ from training.data import CropConfig, CropDataset, check_leakage, read_song
 from training.data.songs import song_samples
 from training.data.splits import Splits, choose_splits
 from training.losses import build_loss
-from training.models import Mixer, build_model
+from training.models import Automix, AutomixFrontEnd, Mixer, build_model
 from training.presets import Preset, dump_preset, parse_preset, read_preset
 from training.progress import TrainingProgress
 from training.windows import WindowConfig, apply_in_windows
@@ -353,12 +353,17 @@ def _resume(
 
 def _load_front_end(model: Mixer, path: Path) -> None:
     """Take the two convolutions of a pre-trained front-end; the rest keeps its initial weights."""
-    trained = load_checkpoint(path).model
-    mine = model.state_dict()
-    shared = {name: value for name, value in trained.items() if name in mine and mine[name].shape == value.shape}
-    if not shared or set(trained) - set(shared):
-        raise CheckpointError(f"{path}: is not a front-end that fits this network")
-    model.load_state_dict({**mine, **shared})
+    checkpoint = load_checkpoint(path)
+    trained = build_model(parse_preset(checkpoint.preset, str(path)).model)
+    if not isinstance(model, Automix) or not isinstance(trained, AutomixFrontEnd):
+        raise TrainingError(
+            f"{path}: a front-end is for a network of the kind automix, and is trained with a preset for it"
+        )
+    trained.load_state_dict(checkpoint.average or checkpoint.model)
+    try:
+        model.load_front_end(trained)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def _optimiser(model: nn.Module, preset: Preset) -> torch.optim.Optimizer:

@@ -34,7 +34,8 @@ class WindowConfig:
 def apply_in_windows(model: Mixer, stems: Tensor, config: WindowConfig) -> Tensor:
     """Run a network over a song, window by window, without gradients.
 
-    Memory is that of one window. A song that fits one window is run in one piece.
+    Memory is that of one window. A song that fits one window is run in one piece. Windows begin at multiples of the
+    network's pools, so that every window is cut into frames as the whole song would be.
 
     Args:
         model: the network, in evaluation mode.
@@ -46,13 +47,16 @@ def apply_in_windows(model: Mixer, stems: Tensor, config: WindowConfig) -> Tenso
         ``stems``.
     """
     samples = stems.shape[-1]
-    if samples <= config.core:
-        return _window(model, stems, 0, samples, config.context)
+    grid = _grid(model)
+    core = -(-config.core // grid) * grid
+    context = -(-max(config.context, model.shortening // 2) // grid) * grid
+    if samples <= core:
+        return _window(model, stems, 0, samples, context)
     shape = stems.shape if model.predicts == "stems" else stems.shape[1:]
     output = torch.zeros(shape, dtype=stems.dtype, device=stems.device)
-    for start in range(0, samples, config.core):
-        end = min(start + config.core + config.fade, samples)
-        piece = _window(model, stems, start, end, config.context)
+    for start in range(0, samples, core):
+        end = min(start + core + config.fade, samples)
+        piece = _window(model, stems, start, end, context)
         fade_in = min(config.fade, end - start) if start else 0
         if fade_in:
             ramp = torch.arange(1, fade_in + 1, dtype=stems.dtype, device=stems.device) / (config.fade + 1)
@@ -62,13 +66,18 @@ def apply_in_windows(model: Mixer, stems: Tensor, config: WindowConfig) -> Tenso
     return output
 
 
+def _grid(model: Mixer) -> int:
+    """Samples by which the network's input may be moved so that its filters and pools fall on the same samples."""
+    smallest = model.input_samples(1)
+    return smallest if model.input_samples(smallest + 1) == 2 * smallest else 1
+
+
 def _window(model: Mixer, stems: Tensor, start: int, end: int, context: int) -> Tensor:
     """Output samples from ``start`` to ``end``; the network hears ``context`` more on both sides."""
-    margin = max(context, model.shortening // 2)
-    first, last = start - margin, end + margin
+    first, last = start - context, end + context
     length = model.input_samples(last - first)
     inside = stems[..., max(0, first) : min(stems.shape[-1], first + length)]
     heard = functional.pad(inside, (max(0, -first), max(0, first + length - stems.shape[-1])))
     output = model(heard[None])[0]
-    offset = margin - model.shortening // 2
+    offset = context - model.shortening // 2
     return output[..., offset : offset + end - start]

@@ -16,6 +16,7 @@ from training.models.automix import (
     AutomixFrontEnd,
     FilterBankConfig,
     FrontEndConfig,
+    MaskEstimator,
     SqueezeExcitation,
     TemporalBlock,
 )
@@ -62,6 +63,29 @@ def naive_pointwise(x: Array, convolution: nn.Conv1d) -> Array:
 
 def naive_prelu(x: Array, activation: nn.PReLU) -> Array:
     return np.where(x > 0, x, numbers(activation.weight)[0] * x)
+
+
+def naive_lstm(x: Array, lstm: nn.LSTM) -> Array:
+    """Both directions of every layer, over (features, steps)."""
+    units = lstm.hidden_size
+    for layer in range(lstm.num_layers):
+        directions = []
+        for suffix in ("", "_reverse"):
+            into, back, bias_into, bias_back = (
+                numbers(getattr(lstm, f"{name}_l{layer}{suffix}"))
+                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            hidden, cell = np.zeros(units), np.zeros(units)
+            steps = []
+            for step in x.T[::-1] if suffix else x.T:
+                gates = into @ step + bias_into + back @ hidden + bias_back
+                entry, forget, output = (sigmoid(gates[part * units : (part + 1) * units]) for part in (0, 1, 3))
+                cell = forget * cell + entry * np.tanh(gates[2 * units : 3 * units])
+                hidden = output * np.tanh(cell)
+                steps.append(hidden)
+            directions.append(np.stack(steps[::-1] if suffix else steps, axis=1))
+        x = np.concatenate(directions)
+    return x
 
 
 def naive_analysis(stems: Array, weight: Array, stride: int, left: int) -> Array:
@@ -114,6 +138,27 @@ def test_temporal_block_follows_its_definition() -> None:
     features, skip = block(torch.from_numpy(x)[None])
     np.testing.assert_allclose(features[0].detach(), x + naive_pointwise(inner, block.residual), atol=1e-12)
     np.testing.assert_allclose(skip[0].detach(), naive_pointwise(inner, block.skip), atol=1e-12)
+
+
+def test_mask_estimator_follows_its_definition() -> None:
+    torch.manual_seed(14)
+    estimator = MaskEstimator(SMALL).double().eval()
+    envelope = np.random.default_rng(14).uniform(0.0, 2.0, (6, 9))
+    features = torch.from_numpy(naive_pointwise(naive_norm(envelope, estimator.norm), estimator.bottleneck))[None]
+    skips = np.zeros((3, 9))
+    for dilations in estimator.repeats:
+        for block in dilations.children():
+            features, skip = block(features)
+            skips += skip[0].detach().numpy()
+    expanded = naive_pointwise(naive_prelu(skips, estimator.activation), estimator.expand)
+    expected = np.log1p(np.exp(naive_lstm(np.log1p(np.exp(expanded)), estimator.lstm)))
+    np.testing.assert_allclose(estimator(torch.from_numpy(envelope)[None])[0].detach(), expected, atol=1e-12)
+    assert [block.depthwise.dilation for block in estimator.modules() if isinstance(block, TemporalBlock)] == [
+        (1,),
+        (2,),
+        (1,),
+        (2,),
+    ]
 
 
 def test_squeeze_excitation_follows_its_definition() -> None:

@@ -191,3 +191,27 @@ def test_two_processes_train_as_one_would_on_both_batches(options: TrainOptions)
     assert checkpoint.step == 2
     assert checkpoint.data == {"epoch": 0, "taken": 8}
     assert checkpoint.catalog == Catalog.open(options.catalog).fingerprint()
+
+
+def test_a_killed_run_goes_on_with_the_same_losses(options: TrainOptions, tmp_path: Path) -> None:
+    import os
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    command = [sys.executable, "-m", "pipelines", "train", options.catalog, "--preset", options.preset]
+    command += ["--seed", "3", "--loader-workers", "0", "--device", "cpu", "--out"]
+    process = subprocess.Popen([*command, str(options.out)], cwd=Path(__file__).parents[2])
+    deadline = time.monotonic() + 120
+    while not (options.out / LAST).exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    reached = load_checkpoint(options.out / LAST).step
+    assert 0 < reached < 18
+    rest = train(options, quiet)
+    whole = train(dataclasses.replace(options, out=tmp_path / "whole"), quiet)
+    assert rest.losses == whole.losses[reached:]

@@ -101,7 +101,8 @@ def mix_stems(
     """Mix stems.
 
     Args:
-        stems: by name, shape (samples, 2) at 44 100 Hz; shorter ones are padded with zeros at the end.
+        stems: by name, shape (samples, 2) at 44 100 Hz; shorter ones are padded with zeros at the end. Each is taken out
+            of the mapping when its turn comes, so that a mapping that decodes on access holds one stem at a time.
         statistics: averages to normalise to.
         mixer: the network; None for the sum of the normalised stems.
         config: how to mix.
@@ -117,32 +118,42 @@ def mix_stems(
     unknown = sorted(set(stems) - set(sources))
     if unknown:
         raise ValueError(f"the network does not know the stem {unknown[0]!r}; it takes {', '.join(sources)}")
-    length = max(audio.shape[0] for audio in stems.values())
-    normalised: list[Audio] = []
+    length = max(stems[name].shape[0] for name in stems)
+    lead = min(round(config.lead_seconds * SAMPLE_RATE), length) if mixer is not None else 0
+    normalised = np.zeros((len(sources), 2, lead + length), dtype=np.float32)
     receipts = {}
-    for name in sources:
-        if name not in stems:
-            normalised.append(np.zeros((length, 2), dtype=np.float32))
-            continue
-        stereo = as_stereo(stems[name])
-        padded = np.pad(stereo, ((0, length - stereo.shape[0]), (0, 0)))
-        targets = statistics.targets(name, config.chain.settings) if name in statistics.sources else None
-        if targets is None and padded.any():
-            known = ", ".join(statistics.sources)
-            raise ValueError(f"the statistics hold nothing on {name!r}; they have {known}")
-        audio, receipts[name] = normalize_stem(padded, name, targets or Targets(), config.chain, song)
-        normalised.append(audio)
+    for index, name in enumerate(sources):
+        if name in stems:
+            audio, receipts[name] = _normalise(stems[name], length, name, statistics, config, song)
+            normalised[index, :, lead:] = audio.T
+            normalised[index, :, :lead] = audio[:lead].T
     silent = tuple(name for name in sources if name not in stems)
     if mixer is None:
-        return Mixdown(np.sum(normalised, axis=0, dtype=np.float32), receipts, silent)
-    stacked = torch.from_numpy(np.stack([np.ascontiguousarray(audio.T) for audio in normalised]))
-    return Mixdown(run_network(mixer, stacked, config), receipts, silent)
+        return Mixdown(np.ascontiguousarray(normalised.sum(axis=0).T), receipts, silent)
+    return Mixdown(_run(mixer, torch.from_numpy(normalised), lead, config), receipts, silent)
+
+
+def _normalise(
+    audio: NDArray[np.float32], length: int, name: str, statistics: Statistics, config: MixConfig, song: str
+) -> tuple[Audio, StemReceipt]:
+    stereo = as_stereo(audio)
+    padded = np.pad(stereo, ((0, length - stereo.shape[0]), (0, 0)))
+    if name in statistics.sources:
+        targets = statistics.targets(name, config.chain.settings)
+    elif not padded.any():
+        targets = Targets()
+    else:
+        raise ValueError(f"the statistics hold nothing on {name!r}; they have {', '.join(statistics.sources)}")
+    return normalize_stem(padded, name, targets, config.chain, song)
 
 
 def run_network(mixer: LoadedMixer, stems: torch.Tensor, config: MixConfig) -> Audio:
     """Mix normalised stems, (sources, 2, samples), in windows; returns (samples, 2)."""
     lead = min(round(config.lead_seconds * SAMPLE_RATE), stems.shape[-1])
-    led = torch.cat([stems[..., :lead], stems], dim=-1)
+    return _run(mixer, torch.cat([stems[..., :lead], stems], dim=-1), lead, config)
+
+
+def _run(mixer: LoadedMixer, stems: torch.Tensor, lead: int, config: MixConfig) -> Audio:
     device = next(mixer.model.parameters()).device
-    output = apply_in_windows(mixer.model, led.to(device), config.window)[..., lead:]
+    output = apply_in_windows(mixer.model, stems.to(device), config.window)[..., lead:]
     return np.ascontiguousarray(output.cpu().numpy().T)

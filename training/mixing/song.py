@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,22 @@ class StemFiles:
 
     name: str
     files: Mapping[str, Path]
+
+
+class _Decoded(Mapping[str, Audio]):
+    """Stems that are decoded each time they are asked for."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+
+    def __getitem__(self, name: str) -> Audio:
+        return decode(self._files[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 @dataclass(frozen=True)
@@ -88,8 +104,7 @@ def mix_song(
     subtype = max(depths, key=DEPTH_ORDER.index, default="PCM_24")
     if form == "FLAC" and subtype == "FLOAT":
         subtype = "PCM_24"
-    stems = {name: decode(path) for name, path in song.files.items()}
-    mixdown = mix_stems(stems, statistics, mixer, config, song.name)
+    mixdown = mix_stems(_Decoded(song.files), statistics, mixer, config, song.name)
     frames = max((info.frames * rate // info.sample_rate for info in infos), default=0)
     audio = _at_rate(mixdown.audio, rate, frames)
     excess = max(1.0, peak(audio)) if subtype != "FLOAT" else 1.0
