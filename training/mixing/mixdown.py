@@ -101,8 +101,8 @@ def mix_stems(
     """Mix stems.
 
     Args:
-        stems: by name, shape (samples, 2) at 44 100 Hz; shorter ones are padded with zeros at the end. Each is taken out
-            of the mapping when its turn comes, so that a mapping that decodes on access holds one stem at a time.
+        stems: by name, shape (samples, 2) at 44 100 Hz; shorter ones are padded with zeros at the end. Each is asked
+            for when its turn comes, so that a mapping that decodes on access holds one stem at a time.
         statistics: averages to normalise to.
         mixer: the network; None for the sum of the normalised stems.
         config: how to mix.
