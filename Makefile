@@ -7,10 +7,10 @@ TUNES := vizdoom==1.3.2
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement clean
+.PHONY: help setup catalog train test check agreement bench-loader clean
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## Make .venv with everything that development, the demo and the tests need
 
@@ -53,6 +53,9 @@ agreement: $(STAMP) ## Compare with numbers and audio of the published code: mak
 	$(BIN)/python -m tests.agreement $(REFERENCE)
 	$(BIN)/python -m tests.agreement_networks $(REFERENCE)
 	$(BIN)/python -m tests.agreement_metrics $(REFERENCE)
+
+bench-loader: $(STAMP) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

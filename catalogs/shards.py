@@ -186,11 +186,14 @@ def _read_crop(
             length = min(row["frames"] - skip, frames - offset)
             if length <= 0:
                 continue
+            if segment.channels != 2:
+                raise ShardError(f"{row['stem']} at sample {row['start']} is not stereo; run the build again")
             segment.seek(skip)
-            piece = segment.read(length, dtype="float32", always_2d=True)
-        if piece.shape != (length, 2):
+            piece = segment.read(out=output[row["stem"]][offset : offset + length])
+        if piece.shape[0] != length:
             raise ShardError(f"{row['stem']} at sample {row['start']} is cut short; delete it and run the build again")
-        output[row["stem"]][offset : offset + length] = piece * np.float32(row["scale"])
+        if row["scale"] != 1.0:
+            piece *= np.float32(row["scale"])
     return output
 
 
