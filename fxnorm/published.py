@@ -99,4 +99,4 @@ def write_published(statistics: Statistics, path: Path) -> None:
         if targets.loudness is not None:
             table["loudness"][source] = np.asarray([targets.loudness])
     with path.open("wb") as stream:
-        np.save(stream, np.asarray(table, dtype=object), allow_pickle=True)
+        np.save(stream, np.asarray(table, dtype=object))

@@ -6,6 +6,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -89,10 +90,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise
     except (RuntimeError, KeyError, TypeError, AttributeError, EOFError, ValueError, OSError) as error:
         raise CheckpointError(f"{path}: not a checkpoint of fxnorm-data ({error})") from None
-    except Exception as error:
-        if type(error).__name__ == "UnpicklingError":
-            raise CheckpointError(f"{path}: refused, it holds more than tensors and plain values ({error})") from None
-        raise
+    except UnpicklingError as error:
+        raise CheckpointError(f"{path}: refused, it holds more than tensors and plain values ({error})") from None
 
 
 def random_state() -> dict[str, Any]:
