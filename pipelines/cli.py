@@ -458,10 +458,10 @@ def normalize_stem(
     Example: fxnorm-data normalize-stem vox.wav --source vocals --statistics cat -o vox-normalised.wav
     """
     from catalogs.audio_file import decode
+    from catalogs.audio_output import write_audio
     from catalogs.statistics_file import read_statistics
     from fxnorm.chain import normalize_stem as run
     from fxnorm.statistics import Targets
-    from pipelines.stem_file import write_audio
 
     with _errors_to_exit_code():
         config = NormalizationConfig(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from catalogs.storage import Location
 
 FORMAT = 1
 
@@ -60,17 +60,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         for name, value in weights.items():
             if not torch.isfinite(value).all():
                 raise CheckpointError(f"{path}: not written, {name} holds values that are not finite")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     content = {**checkpoint.__dict__, "sources": list(checkpoint.sources), "format": FORMAT}
-    try:
-        with temporary.open("wb") as stream:
-            torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with Location.parse(path).open_atomic() as stream:
+        torch.save(content, stream)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

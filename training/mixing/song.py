@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
 from catalogs import corpora
 from catalogs.audio_file import decode, probe, uri_to_path
+from catalogs.audio_output import write_audio
 from catalogs.ingest import ingest_song
 from catalogs.schemas import MIXTURE
 from fxnorm.settings import SAMPLE_RATE
 from fxnorm.statistics import Statistics
-from fxnorm.stereo import Audio, peak, to_db
+from fxnorm.stereo import Audio
 from training.mixing.mixdown import LoadedMixer, MixConfig, Mixdown, mix_stems
 
-FORMATS = {".wav": "WAV", ".flac": "FLAC"}
+SUFFIXES = (".wav", ".flac")
 DEPTHS = {"PCM_16": "PCM_16", "PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
 """Sample format of the mix by that of the stems; 24 bits for any other."""
 
@@ -95,21 +94,19 @@ def mix_song(
         catalogs.audio_file.AudioFileError: a stem cannot be used.
         ValueError: the file's format is not known, or the stems do not fit the network.
     """
-    form = FORMATS.get(out.suffix.lower())
-    if form is None:
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
         raise ValueError(f"{out}: name a .wav or .flac file")
     infos = [probe(path) for path in song.files.values()]
     rate = max((info.sample_rate for info in infos), default=SAMPLE_RATE)
     depths = {DEPTHS.get(info.encoding, "PCM_24") for info in infos}
     subtype = max(depths, key=DEPTH_ORDER.index, default="PCM_24")
-    if form == "FLAC" and subtype == "FLOAT":
+    if suffix == ".flac" and subtype == "FLOAT":
         subtype = "PCM_24"
     mixdown = mix_stems(_Decoded(song.files), statistics, mixer, config, song.name)
     frames = max((info.frames * rate // info.sample_rate for info in infos), default=0)
     audio = _at_rate(mixdown.audio, rate, frames)
-    excess = max(1.0, peak(audio)) if subtype != "FLOAT" else 1.0
-    _write(out, audio / np.float32(excess), rate, subtype, form)
-    return WrittenMix(out, rate, subtype, to_db(excess), mixdown)
+    return WrittenMix(out, rate, subtype, write_audio(out, audio, subtype, rate), mixdown)
 
 
 def _at_rate(audio: Audio, rate: int, frames: int) -> Audio:
@@ -118,13 +115,3 @@ def _at_rate(audio: Audio, rate: int, frames: int) -> Audio:
     resampled = soxr.resample(audio, SAMPLE_RATE, rate, quality="VHQ")
     missing = max(0, frames - resampled.shape[0])
     return np.pad(resampled, ((0, missing), (0, 0)))[:frames]
-
-
-def _write(path: Path, audio: Audio, rate: int, subtype: str, form: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        soundfile.write(temporary, audio, rate, subtype=subtype, format=form)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,26 +1,27 @@
-"""Writing one normalised stem as an audio file."""
+"""Writing a stem or a mix as an audio file."""
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from catalogs.storage import Location
 from fxnorm.settings import SAMPLE_RATE
 from fxnorm.stereo import Audio, peak, to_db
 
 FORMATS = {".wav": "WAV", ".flac": "FLAC", ".w64": "W64", ".rf64": "RF64"}
 
 
-def write_audio(path: Path, audio: Audio, subtype: str) -> float:
+def write_audio(path: Path, audio: Audio, subtype: str, rate: int = SAMPLE_RATE) -> float:
     """Write a WAV or FLAC file in one step; integer formats are turned down rather than clipped.
 
     Args:
         path: ``.wav``, ``.flac``, ``.w64`` or ``.rf64``.
         audio: shape (samples, 2).
         subtype: ``PCM_16``, ``PCM_24`` or ``FLOAT``.
+        rate: Hz.
 
     Returns:
         dB by which the audio was turned down, 0.0 if it was not.
@@ -32,10 +33,6 @@ def write_audio(path: Path, audio: Audio, subtype: str) -> float:
     if form is None or not soundfile.check_format(form, subtype):
         raise ValueError(f"{path}: cannot write {subtype} there; use .wav, or .flac with PCM_16 or PCM_24")
     excess = 1.0 if subtype == "FLOAT" else max(1.0, peak(audio))
-    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        soundfile.write(temporary, audio / np.float32(excess), SAMPLE_RATE, subtype=subtype, format=form)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with Location.parse(path).open_atomic() as stream:
+        soundfile.write(stream, audio / np.float32(excess), rate, subtype=subtype, format=form)
     return to_db(excess)
