@@ -4,6 +4,9 @@ BIN := $(VENV)/bin
 DEMO := demo
 WHEELS := $(VENV)/share/fxnorm-data/wheels
 TUNES := vizdoom==1.3.2
+LITDATA := $(VENV)/share/litdata
+LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 filelock==4.2.12 boto3==1.44.5 \
+	botocore==1.44.5 s3transfer==0.19.3 jmespath==1.1.0 python-dateutil==2.9.0.post0
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
@@ -54,8 +57,12 @@ agreement: $(STAMP) ## Compare with numbers and audio of the published code: mak
 	$(BIN)/python -m tests.agreement_networks $(REFERENCE)
 	$(BIN)/python -m tests.agreement_metrics $(REFERENCE)
 
-bench-loader: $(STAMP) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
+bench-loader: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
+	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
+
+# Apart from the environment: litdata asks for an older python-dateutil than the constraints, and for torchvision.
+$(LITDATA): $(STAMP)
+	rm -rf $@ && $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target $@ $(LITDATA_PACKAGES)
 
 clean: ## Remove the environment, the demo and caches
 	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

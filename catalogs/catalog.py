@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalogs import schemas
 from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
-from catalogs.shards import read_crop
+from catalogs.shards import read_crop, read_crop_into, read_shard_metadata
 from catalogs.storage import Location, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fxnorm.statistics import Statistics
+
+REMEMBERED_SHARDS = 256
+"""Shards whose footers a catalog keeps in memory, some 10 kB each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Catalog:
         self.location = location
         self.manifest = manifest
         self._songs: dict[str, StoredSong] | None = None
+        self._footers: dict[str, pq.FileMetaData] = {}
 
     @classmethod
     def open(cls, target: str | Path, manifest_name: str = PUBLISHED) -> Catalog:
@@ -141,14 +146,32 @@ class Catalog:
             by name, float32 of shape (frames, 2), zeros after the end of a stem.
         """
         song = self.song(song_id)
-        return read_crop(song.shard, start, frames, song.segment_frames, stems)
+        return read_crop(song.shard, start, frames, song.segment_frames, stems, self._footer(song.shard))
+
+    def crop_into(self, song_id: str, start: int, output: Mapping[str, NDArray[np.float32]]) -> None:
+        """The same into arrays that the caller has, such as parts of a tensor: nothing is copied once decoded.
+
+        Args:
+            song_id: id of the song.
+            start: first sample.
+            output: by stem, zeros of shape (samples, 2) and any strides, all of one length.
+        """
+        song = self.song(song_id)
+        read_crop_into(song.shard, start, song.segment_frames, output, self._footer(song.shard))
 
     def audio(self, song_id: str, stem: str) -> NDArray[np.float32]:
         """A whole stem (or ``mixture``), shape (samples, 2)."""
         song = self.song(song_id)
         if stem not in song.frames:
             raise CatalogError(f"{song_id}: no stem {stem!r}; there are {', '.join(song.frames)}")
-        return read_crop(song.shard, 0, song.frames[stem], song.segment_frames, [stem])[stem]
+        return self.crop(song_id, 0, song.frames[stem], [stem])[stem]
+
+    def _footer(self, shard: Location) -> pq.FileMetaData:
+        if shard.path not in self._footers:
+            if len(self._footers) >= REMEMBERED_SHARDS:
+                del self._footers[next(iter(self._footers))]
+            self._footers[shard.path] = read_shard_metadata(shard)
+        return self._footers[shard.path]
 
     def _stored(self) -> dict[str, StoredSong]:
         if self._songs is None:

@@ -8,23 +8,21 @@ checksums, which a crop verifies.
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import soundfile
 from numpy.typing import NDArray
 
 from catalogs import schemas
+from catalogs.flac import FlacError, decode_flac, encode_flac
 from catalogs.storage import Location
 
 SEGMENT_SECONDS = 5.0
 """Default length of a segment."""
-
-PCM_BITS = {"PCM_16": 16, "PCM_24": 24}
 
 
 class ShardError(ValueError):
@@ -114,24 +112,13 @@ def _segment_rows(
             }
 
 
-def encode_flac(audio: NDArray[np.float32], scale: float, subtype: str, rate: int) -> bytes:
-    """Round to PCM and encode; 16-bit input at scale 1 survives exactly.
-
-    Args:
-        audio: shape (samples, 2).
-        scale: samples are divided by this first.
-        subtype: ``PCM_16`` or ``PCM_24``.
-        rate: Hz.
-    """
-    full = 2.0 ** (PCM_BITS[subtype] - 1)
-    integers = np.clip(np.rint(audio.astype(np.float64) * (full / scale)), -full, full - 1).astype(np.int32)
-    stream = io.BytesIO()
-    soundfile.write(stream, integers << (32 - PCM_BITS[subtype]), rate, format="FLAC", subtype=subtype)
-    return stream.getvalue()
-
-
 def read_crop(
-    location: Location, start: int, frames: int, segment_frames: int, stems: Sequence[str] | None = None
+    location: Location,
+    start: int,
+    frames: int,
+    segment_frames: int,
+    stems: Sequence[str] | None = None,
+    metadata: pq.FileMetaData | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Read a stretch of some stems of a song, decoding only the segments that it touches.
 
@@ -141,6 +128,7 @@ def read_crop(
         frames: samples per channel.
         segment_frames: samples per channel in a segment, from the ``shards`` table.
         stems: names; all if None.
+        metadata: the shard's footer, where it was read before.
 
     Returns:
         by name, float32 of shape (frames, 2); zeros after the end of a stem that is shorter.
@@ -151,55 +139,107 @@ def read_crop(
     """
     if start < 0 or frames < 0:
         raise ValueError(f"a crop starts at 0 or later and has 0 samples or more, got {start} and {frames}")
+    with _open_shard(location, metadata) as shard:
+        names = _stem_names(shard) if stems is None else stems
+        output = {name: np.zeros((frames, 2), dtype=np.float32) for name in names}
+        _fill(shard, start, segment_frames, output)
+    return output
+
+
+def read_crop_into(
+    location: Location,
+    start: int,
+    segment_frames: int,
+    output: Mapping[str, NDArray[np.float32]],
+    metadata: pq.FileMetaData | None = None,
+) -> None:
+    """Read a stretch of a song into arrays that the caller has, such as parts of a tensor.
+
+    Args:
+        location: shard file.
+        start: first sample.
+        segment_frames: samples per channel in a segment, from the ``shards`` table.
+        output: by stem, zeros of shape (samples, 2) and any strides, all of one length; they stay zero after the end of
+            a stem that is shorter.
+        metadata: the shard's footer, where it was read before.
+
+    Raises:
+        ShardError: as for :func:`read_crop`.
+        ValueError: a negative start.
+    """
+    if start < 0:
+        raise ValueError(f"a crop starts at 0 or later, got {start}")
+    with _open_shard(location, metadata) as shard:
+        _fill(shard, start, segment_frames, output)
+
+
+def read_shard_metadata(location: Location) -> pq.FileMetaData:
+    """The footer of a shard, about 2 kB for a minute of four stems.
+
+    Raises:
+        ShardError: the shard is missing or damaged.
+    """
+    with _open_shard(location) as shard:
+        return shard.metadata
+
+
+@contextmanager
+def _open_shard(location: Location, metadata: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    """A shard, open for reading; what goes wrong with it becomes a ShardError that names it."""
     try:
         with location.filesystem.open_input_file(location.path) as source:
-            shard = pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
-            return _read_crop(shard, start, frames, segment_frames, stems)
+            yield pq.ParquetFile(
+                source, metadata=metadata, pre_buffer=not location.is_local, page_checksum_verification=True
+            )
     except FileNotFoundError:
         raise ShardError(f"{location.path}: shard is missing; run the build again") from None
     except ShardError as error:
         raise ShardError(f"{location.path}: {error}") from None
-    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError, soundfile.LibsndfileError) as error:
+    except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError, FlacError) as error:
         raise ShardError(
             f"{location.path}: shard cannot be read ({error}); if it is damaged, delete it and run the build again"
         ) from error
 
 
-def _read_crop(
-    shard: pq.ParquetFile, start: int, frames: int, segment_frames: int, stems: Sequence[str] | None
-) -> dict[str, NDArray[np.float32]]:
+def _stem_names(shard: pq.ParquetFile) -> list[str]:
+    return shard.read_row_group(0, columns=["stem"]).column("stem").to_pylist()
+
+
+def _fill(shard: pq.ParquetFile, start: int, segment_frames: int, output: Mapping[str, NDArray[np.float32]]) -> None:
+    frames = next((array.shape[0] for array in output.values()), 0)
     groups = range(start // segment_frames, min(-(-(start + frames) // segment_frames), shard.num_row_groups))
     columns = ["stem", "start", "frames", "scale", "flac"]
-    available = shard.read_row_group(0, columns=["stem"]).column("stem").to_pylist()
-    wanted = list(available) if stems is None else list(stems)
-    missing = sorted(set(wanted) - set(available))
-    if missing:
-        raise ShardError(f"no stem {missing[0]!r} in the shard; there are {', '.join(available)}")
-    output = {name: np.zeros((frames, 2), dtype=np.float32) for name in wanted}
-    table = shard.read_row_groups(list(groups), columns=columns) if len(groups) else None
+    table = shard.read_row_groups(list(groups), columns=columns, use_threads=False) if groups else None
+    met = set()
     for row in _rows(table, output):
+        met.add(row["stem"])
         if row["start"] % segment_frames or row["start"] // segment_frames not in groups:
             raise ShardError(f"segments are not of {segment_frames} samples as the catalog says; run the build again")
-        with soundfile.SoundFile(io.BytesIO(row["flac"])) as segment:
-            skip = max(0, start - row["start"])
-            offset = row["start"] + skip - start
-            length = min(row["frames"] - skip, frames - offset)
-            if length <= 0:
-                continue
-            if segment.channels != 2:
-                raise ShardError(f"{row['stem']} at sample {row['start']} is not stereo; run the build again")
-            segment.seek(skip)
-            piece = segment.read(out=output[row["stem"]][offset : offset + length])
-        if piece.shape[0] != length:
-            raise ShardError(f"{row['stem']} at sample {row['start']} is cut short; delete it and run the build again")
+        skip = max(0, start - row["start"])
+        offset = row["start"] + skip - start
+        length = min(row["frames"] - skip, frames - offset)
+        if length <= 0:
+            continue
+        piece = output[row["stem"]][offset : offset + length]
+        try:
+            decode_flac(row["flac"], skip, piece)
+        except FlacError as error:
+            raise ShardError(
+                f"{row['stem']} at sample {row['start']}: {error}; delete the shard and run the build again"
+            ) from None
         if row["scale"] != 1.0:
             piece *= np.float32(row["scale"])
-    return output
+    if met != set(output):
+        available = _stem_names(shard)
+        missing = sorted(set(output) - set(available))
+        if missing:
+            raise ShardError(f"no stem {missing[0]!r} in the shard; there are {', '.join(available)}")
 
 
 def _rows(table: pa.Table | None, wanted: Mapping[str, object]) -> Iterator[dict[str, Any]]:
     if table is None:
         return
-    for index, name in enumerate(table.column("stem").to_pylist()):
-        if name in wanted:
-            yield {column: table.column(column)[index].as_py() for column in table.column_names}
+    small = table.drop_columns("flac").to_pylist()
+    for row, flac in zip(small, table.column("flac"), strict=True):
+        if row["stem"] in wanted:
+            yield {**row, "flac": memoryview(flac.as_buffer())}

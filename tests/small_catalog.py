@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalogs import schemas
+from catalogs.flac import PCM_BITS
 from catalogs.manifest import PUBLISHED, Manifest, store_table
-from catalogs.shards import PCM_BITS, ShardStem, write_shard
+from catalogs.shards import ShardStem, write_shard
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import Location
 from fxnorm.features import StemFeatures, analyze_stem

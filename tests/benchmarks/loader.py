@@ -1,14 +1,14 @@
 """Crops per second of a catalog, of WebDataset and of litdata, which hold the same songs: decoding and all.
 
 Run with ``python -m tests.benchmarks.loader [CATALOG]``. Every contender runs in this process on one core, in turn.
-Each decodes FLAC of the same depth with soundfile and yields float32 stems (sources, 2, samples) and a mixture
-(2, samples).
+Each decodes FLAC of the same depth and level, once with soundfile and once with the catalog's own decoder, and yields
+float32 stems (sources, 2, samples) and a mixture (2, samples).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import functools
 import io
 import os
 import random
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import soundfile
@@ -29,8 +29,8 @@ from rich.table import Table
 from torch import Tensor
 
 from catalogs.catalog import Catalog
+from catalogs.flac import decode_flac, encode_flac
 from catalogs.schemas import MIXTURE
-from catalogs.shards import encode_flac
 from training.data import CropConfig, CropDataset
 
 Example = tuple[Tensor, Tensor]
@@ -48,11 +48,13 @@ class Contender:
 
     Attributes:
         name: as printed.
+        decoder: what decodes FLAC.
         randomness: what is random about an example.
         examples: given a seed, an iterator of at least as many examples as are asked for.
     """
 
     name: str
+    decoder: str
     randomness: str
     examples: Callable[[int], Iterator[Example]]
 
@@ -88,14 +90,29 @@ def flac_samples(catalog: Catalog, songs: list[str], sources: tuple[str, ...], s
             }
 
 
-def decode(sample: Mapping[str, Any], sources: tuple[str, ...], start: int, samples: int) -> Example:
+class Decoder(Protocol):
+    """Fills a float32 array of shape (samples, 2) from sample ``start`` of a FLAC file on."""
+
+    def __call__(self, flac: bytes, start: int, output: NDArray[np.float32]) -> None: ...
+
+
+def decode_with_soundfile(flac: bytes, start: int, output: NDArray[np.float32]) -> None:
+    """The usual way."""
+    with soundfile.SoundFile(io.BytesIO(flac)) as file:
+        file.seek(start)
+        output[:] = file.read(output.shape[0], dtype="float32", always_2d=True)
+
+
+DECODERS: Mapping[str, Decoder] = {"soundfile": decode_with_soundfile, "dr_flac": decode_flac}
+
+
+def decode(sample: Mapping[str, Any], sources: tuple[str, ...], start: int, samples: int, decoder: Decoder) -> Example:
     """Decode ``samples`` from ``start`` of every stem; scales of hot stems are left out, as they cost nothing."""
-    pieces: dict[str, NDArray[np.float32]] = {}
-    for stem in (*sources, MIXTURE):
-        with soundfile.SoundFile(io.BytesIO(sample[stem])) as flac:
-            flac.seek(start)
-            pieces[stem] = np.ascontiguousarray(flac.read(samples, dtype="float32", always_2d=True).T)
-    return torch.from_numpy(np.stack([pieces[stem] for stem in sources])), torch.from_numpy(pieces[MIXTURE])
+    stems = torch.empty(len(sources), 2, samples)
+    mixture = torch.empty(2, samples)
+    for stem, place in ((MIXTURE, mixture), *zip(sources, stems, strict=True)):
+        decoder(sample[stem], start, place.numpy().T)
+    return stems, mixture
 
 
 def own(target: str, songs: list[str], sources: tuple[str, ...], samples: int, count: int) -> Contender:
@@ -104,12 +121,12 @@ def own(target: str, songs: list[str], sources: tuple[str, ...], samples: int, c
     def examples(seed: int) -> Iterator[Example]:
         return iter(CropDataset(target, songs, CropConfig(samples, sources, seed, swap=False), count))
 
-    return Contender("fxnorm-data", "song and sample", examples)
+    return Contender("fxnorm-data", "dr_flac", "song and sample", examples)
 
 
 def webdataset(
     folder: Path, written: Iterator[Sample], sources: tuple[str, ...], samples: int, per_shard: int, whole: bool
-) -> Contender:
+) -> list[Contender]:
     """Tar shards with one FLAC a stem; ``whole`` songs are cropped at a random sample, chunks are only shuffled."""
     import webdataset as wds
 
@@ -119,20 +136,28 @@ def webdataset(
             writer.write({"__key__": f"{index:06d}", **{f"{stem}.flac": data for stem, data in sample.items()}})
     shards = sorted(str(path) for path in folder.glob("*.tar"))
 
-    def examples(seed: int) -> Iterator[Example]:
+    def examples(decoder: Decoder, seed: int) -> Iterator[Example]:
         rng = random.Random(seed)
         data = wds.WebDataset(shards, shardshuffle=len(shards), seed=seed, empty_check=False).repeat()
         for sample in data.shuffle(per_shard, initial=per_shard // 2 + 1, rng=rng):
             stems = {stem: sample[f"{stem}.flac"] for stem in (*sources, MIXTURE)}
             start = rng.randrange(_frames(stems[MIXTURE]) - samples + 1) if whole else 0
-            yield decode(stems, sources, start, samples)
+            yield decode(stems, sources, start, samples, decoder)
 
     if whole:
-        return Contender("WebDataset, whole songs", "sample; songs in shuffled order", examples)
-    return Contender("WebDataset, chunks", "order of fixed chunks", examples)
+        return _with_decoders("WebDataset, whole songs", "sample; songs in shuffled order", examples)
+    return _with_decoders("WebDataset, chunks", "order of fixed chunks", examples)
 
 
-def litdata(folder: Path, written: Iterator[Sample], sources: tuple[str, ...], samples: int) -> Contender:
+def _with_decoders(
+    name: str, randomness: str, examples: Callable[[Decoder, int], Iterator[Example]]
+) -> list[Contender]:
+    return [
+        Contender(name, label, randomness, functools.partial(examples, decoder)) for label, decoder in DECODERS.items()
+    ]
+
+
+def litdata(folder: Path, written: Iterator[Sample], sources: tuple[str, ...], samples: int) -> list[Contender]:
     """litdata's chunk files, each sample a chunk of a song with one FLAC a stem."""
     from litdata import StreamingDataset
     from litdata.streaming import Cache
@@ -144,13 +169,13 @@ def litdata(folder: Path, written: Iterator[Sample], sources: tuple[str, ...], s
     cache.done()
     cache.merge()
 
-    def examples(seed: int) -> Iterator[Example]:
+    def examples(decoder: Decoder, seed: int) -> Iterator[Example]:
         data = StreamingDataset(str(folder), shuffle=True, seed=seed)
         while True:
             for sample in data:
-                yield decode(sample, sources, 0, samples)
+                yield decode(sample, sources, 0, samples, decoder)
 
-    return Contender("litdata, chunks", "order of fixed chunks", examples)
+    return _with_decoders("litdata, chunks", "order of fixed chunks", examples)
 
 
 def _frames(flac: bytes) -> int:
@@ -191,13 +216,16 @@ def measure(contender: Contender, timing: Timing, crops: int, seed: int, audio_s
 def report(timings: Mapping[Contender, Timing], seconds: float, sources: int) -> Table:
     """Medians, and ratios to the first contender (above 1: faster than it)."""
     table = Table(title=f"Crops of {seconds:g} s of {sources} stems and the mixture, one process, one core; medians")
-    for heading in ("loader", "random", "crops/s", "stem-s per CPU-s", "MB read per crop", "CPU rate / ours"):
-        table.add_column(heading, justify="left" if heading in ("loader", "random") else "right")
+    for heading in ("loader", "decoder", "random"):
+        table.add_column(heading)
+    for heading in ("crops/s", "stem-s per CPU-s", "MB read per crop", "CPU rate / ours"):
+        table.add_column(heading, justify="right")
     ours = statistics.median(next(iter(timings.values())).stem_seconds)
     for contender, timing in timings.items():
         rate = statistics.median(timing.stem_seconds)
         table.add_row(
             contender.name,
+            contender.decoder,
             contender.randomness,
             f"{statistics.median(timing.crops):.2f}",
             f"{rate:.0f}",
@@ -238,13 +266,10 @@ def main() -> None:
 
         contenders = [
             own(arguments.catalog, songs, sources, samples, arguments.crops + 1),
-            webdataset(folder / "chunks", chunks(samples), sources, samples, SHARD_CHUNKS, whole=False),
-            webdataset(folder / "songs", chunks(None), sources, samples, 2, whole=True),
+            *webdataset(folder / "chunks", chunks(samples), sources, samples, SHARD_CHUNKS, whole=False),
+            *webdataset(folder / "songs", chunks(None), sources, samples, 2, whole=True),
+            *litdata(folder / "litdata", chunks(samples), sources, samples),
         ]
-        if importlib.util.find_spec("litdata"):
-            contenders.append(litdata(folder / "litdata", chunks(samples), sources, samples))
-        else:
-            console.print("litdata is not installed and is left out")
         timings = {contender: Timing() for contender in contenders}
         for repeat in range(arguments.repeats):
             for contender, timing in timings.items():

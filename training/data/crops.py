@@ -103,10 +103,9 @@ class CropDataset(IterableDataset[tuple[Tensor, Tensor]]):
     def example(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
         """Read an example."""
         choice = self.choose(epoch, number)
-        stems, mixture = read_song(
-            self._open(), choice.song_id, self._config.sources, choice.start, self._config.samples
+        return read_song(
+            self._open(), choice.song_id, self._config.sources, choice.start, self._config.samples, choice.swap
         )
-        return (stems.flip(-2), mixture.flip(-2)) if choice.swap else (stems, mixture)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         worker = get_worker_info()

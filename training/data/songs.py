@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from catalogs.catalog import Catalog
@@ -12,7 +10,7 @@ from catalogs.schemas import MIXTURE
 
 
 def read_song(
-    catalog: Catalog, song_id: str, sources: tuple[str, ...], start: int, samples: int
+    catalog: Catalog, song_id: str, sources: tuple[str, ...], start: int, samples: int, swap: bool = False
 ) -> tuple[Tensor, Tensor]:
     """A stretch of a song.
 
@@ -22,21 +20,20 @@ def read_song(
         sources: stems, in this order; one that the song does not have is silence.
         start: first sample.
         samples: length; zeros after the end of the song.
+        swap: exchange left and right, of all stems and the mixture.
 
     Returns:
         stems, float32 of shape (sources, 2, samples), and the mixture, (2, samples).
     """
     present = catalog.song(song_id).frames
-    audio = catalog.crop(song_id, start, samples, [name for name in (*sources, MIXTURE) if name in present])
-    silence = np.zeros((samples, 2), dtype=np.float32)
-    stems = np.stack([_channels_first(audio.get(name, silence)) for name in sources])
-    return torch.from_numpy(stems), torch.from_numpy(_channels_first(audio[MIXTURE]))
+    stems = torch.zeros(len(sources), 2, samples)
+    mixture = torch.zeros(2, samples)
+    channels = slice(None, None, -1) if swap else slice(None)
+    places = {name: stems[index] for index, name in enumerate(sources) if name in present} | {MIXTURE: mixture}
+    catalog.crop_into(song_id, start, {name: place.numpy().T[:, channels] for name, place in places.items()})
+    return stems, mixture
 
 
 def song_samples(catalog: Catalog, song_id: str) -> int:
     """Samples of the longest stem or mixture of a song."""
     return max(catalog.song(song_id).frames.values())
-
-
-def _channels_first(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(audio.T)
