@@ -25,15 +25,16 @@ RECORD = "demo-corpus.json"
 LICENCES = "LICENCES.txt"
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
 _PARTIAL = ".rendering"
-_TEST_EVERY = 4
+_HELD_OUT = {3: "validation", 5: "test"}
+"""Of every six songs, the fourth and the sixth are not for training."""
 _SHORTEST = 5.0
 
 
 def render_demo_corpus(
     out: Path,
-    songs: int = 8,
+    songs: int = 12,
     seconds: float = 90.0,
     seed: int = 0,
     wheels: Path | None = None,
@@ -41,7 +42,7 @@ def render_demo_corpus(
 ) -> list[Path]:
     """Render ``songs`` songs of at most ``seconds`` s, and 2 s in which they ring out, to the folder ``out``.
 
-    The folder gets ``train`` and ``test`` (every fourth song), in them a folder ``Freedoom - Title`` for each
+    The folder gets ``train``, ``validation`` and ``test`` (of every six songs the fourth and the sixth), in them a folder ``Freedoom - Title`` for each
     song with ``mixture.wav``, ``vocals.wav`` (an instrument: the melody), ``drums.wav``, ``bass.wav`` and
     ``other.wav``: 44.1 kHz, stereo, 16 bits, the mixture the sum of the other four. LICENCES.txt and
     demo-corpus.json lie beside them. The same arguments and packages give the same bytes; ``seed`` changes
@@ -67,7 +68,7 @@ def render_demo_corpus(
     _write(out / LICENCES, licence_notice(chosen, VIZDOOM, SOUNDFONT))
     folders = []
     for number, song in enumerate(chosen):
-        folder = out / ("test" if number % _TEST_EVERY == _TEST_EVERY - 1 else "train") / song.name
+        folder = out / _HELD_OUT.get(number % 6, "train") / song.name
         place = f"{number + 1}/{songs} {folder.parent.name}/{folder.name}"
         if _complete(folder):
             report(f"{place}: is there")

@@ -20,7 +20,7 @@ from pipelines.demo.sources import Sources
 from pipelines.demo.strip import RATE, Strip
 from pipelines.demo.wad import Wad
 
-SONGS, SECONDS = 4, 6.0
+SONGS, SECONDS = 6, 6.0
 TEMPO = b"\xff\x51\x03" + (500_000).to_bytes(3, "big")
 
 
@@ -250,12 +250,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def folders(root: Path) -> list[Path]:
-    return sorted(path for split in ("train", "test") for path in (root / split).iterdir())
+    return sorted(path for split in ("train", "validation", "test") for path in (root / split).iterdir())
 
 
 def test_corpus_has_the_layout_of_musdb18hq(corpus: Path) -> None:
     assert len(folders(corpus)) == SONGS
-    assert len(list((corpus / "test").iterdir())) == 1
+    assert [len(list((corpus / split).iterdir())) for split in ("train", "validation", "test")] == [4, 1, 1]
     for folder in folders(corpus):
         assert folder.name.startswith("Freedoom - ")
         assert sorted(path.stem for path in folder.iterdir()) == sorted((MIXTURE, *ROLES))
