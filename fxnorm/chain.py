@@ -89,6 +89,7 @@ def normalize_stem(
 
     Returns:
         float32 of shape (samples, 2), as many samples as went in, and the receipt. A silent stem comes back unchanged.
+        Memory beside the input is twice that of the stem.
 
     Raises:
         ValueError: wrong shape, or samples that are not finite.
@@ -101,12 +102,13 @@ def normalize_stem(
         reason = "silent: sample peak at or below -50 dBFS"
         return stereo, _receipt(config, source, song, True, [EffectReceipt(n, "skipped", reason) for n in effects])
     current = pad(stereo)
+    del stereo, audio
     run = _Run(source, config.settings.source(source), targets, config, song)
     entries = []
     for name in effects:
         current, entry = run.apply(name, current)
         entries.append(entry)
-    return np.ascontiguousarray(unpad(current)), _receipt(config, source, song, False, entries)
+    return unpad(current), _receipt(config, source, song, False, entries)
 
 
 def _receipt(
@@ -125,7 +127,7 @@ def _receipt(
 
 
 class _Run:
-    """One stem on its way through the chain; every effect takes and gives the padded stem."""
+    """One stem on its way through the chain; every effect takes the padded stem, and gives it back changed in place."""
 
     def __init__(
         self, source: str, source_settings: SourceSettings, targets: Targets, config: ChainConfig, song: str
@@ -152,8 +154,8 @@ class _Run:
         key = json.dumps([self._config.seed, self._song, self._source, purpose]).encode()
         return np.random.default_rng(int.from_bytes(hashlib.blake2b(key, digest_size=16).digest(), "little"))
 
-    def _measured(self, audio: Audio) -> float | None:
-        return loudness.integrated_loudness(audio if self._settings.reference_compat else unpad(audio))
+    def _energies(self, audio: Audio) -> loudness.BlockEnergies | None:
+        return loudness.block_energies(audio if self._settings.reference_compat else unpad(audio))
 
     def _prereverb(self, audio: Audio) -> tuple[Audio, EffectReceipt]:
         if not self._source_settings.reverb:
@@ -181,25 +183,27 @@ class _Run:
             return audio, _no_target("eq")
         wanted = eq.third_octaves(reference)
         averaging = 1 if self._settings.reference_compat else self._settings.eq_averaging_bins
-        output = np.array(audio, order="F")
+        energies = self._energies(audio)
+        identical = channels_identical(audio)
         channels: list[dict[str, object]] = []
         deviations = []
         for index in range(2):
-            channel = np.ascontiguousarray(audio[:, index])
-            if index == 1 and channels_identical(audio):
-                output[:, 1] = output[:, 0]
+            channel = audio[:, index]
+            if index == 1 and identical:
+                audio[:, 1] = audio[:, 0]
                 channels.append(dict(channels[0]))
                 continue
-            measured = None if is_silent(channel) else self._measured(channel)
+            silent = is_silent(channel)
+            measured = None if silent or energies is None else energies.channel(index).loudness()
             if measured is None:
-                channels.append({"skipped": "channel below the gate" if is_silent(channel) else "no loudness"})
+                channels.append({"skipped": "channel below the gate" if silent else "no loudness"})
                 continue
-            levelled, short = loudness.level(channel, measured, LEVEL_LUFS)
-            average = eq.mean_spectrum(levelled)
+            gain, short = loudness.levelling_gain(peak(channel), measured, LEVEL_LUFS)
+            average = gain * eq.mean_spectrum(channel)
             taps = eq.design_fir(average, reference, averaging)
-            output[:, index] = eq.apply_fir(levelled, taps)
+            eq.apply_fir(channel, taps, gain, out=channel)
             before = eq.third_octaves(average) - wanted
-            after = eq.third_octaves(eq.mean_spectrum(output[:, index])) - wanted
+            after = eq.third_octaves(average * eq.fir_response(taps)) - wanted
             deviations.append([_rms(before), _rms(after)])
             channels.append({"rms_before_db": _rms(before), "rms_achieved_db": _rms(after), "protected_db": short})
         if not deviations:
@@ -212,7 +216,7 @@ class _Run:
             if missed
             else "a channel below the gate was left alone"
         )
-        return np.ascontiguousarray(output), EffectReceipt(
+        return audio, EffectReceipt(
             "eq",
             "limited" if missed or skipped else "applied",
             reason if missed or skipped else None,
@@ -231,20 +235,18 @@ class _Run:
         search = "scan" if self._settings.reference_compat else self._settings.compression_search
         identical = channels_identical(audio)
         groups = [[0, 1]] if self._settings.stereo_link else [[0]] if identical else [[0], [1]]
-        output = np.array(audio.T, order="C")
+        channels = audio.T
         results: list[compression.CompressionResult | None] = []
         for group in groups:
-            channels = np.ascontiguousarray(audio.T[group])
+            part = channels[group[0] : group[-1] + 1]
             result: compression.CompressionResult | None = None
-            if not is_silent(channels):
-                output[group], result = compression.normalize_compression(
-                    channels, target, self._source_settings, search
-                )
+            if not is_silent(part):
+                _, result = compression.normalize_compression(part, target, self._source_settings, search, out=part)
             results.append(result)
         if identical and not self._settings.stereo_link:
-            output[1] = output[0]
+            channels[1] = channels[0]
             results.append(results[0])
-        return np.ascontiguousarray(output.T), _compression_receipt(target, results)
+        return audio, _compression_receipt(target, results)
 
     def _panning(self, audio: Audio) -> tuple[Audio, EffectReceipt]:
         reference = self._targets.panning
@@ -257,6 +259,7 @@ class _Run:
             gain_bound_db=self._settings.panning_gain_bound_db,
             inverse=self._settings.panning_inverse,
             reference_compat=self._settings.reference_compat,
+            in_place=True,
         )
         details = {
             "side": result.side,
@@ -299,11 +302,14 @@ class _Run:
         target = self._targets.loudness
         if target is None:
             return audio, _no_target("loudness")
-        measured = self._measured(audio)
-        if measured is None:
+        energies = self._energies(audio)
+        measured = None if energies is None else energies.loudness()
+        if energies is None or measured is None:
             return audio, EffectReceipt("loudness", "skipped", "no loudness: shorter than 0.4 s or below the gate")
-        output, short = loudness.level(audio, measured, target)
-        achieved = self._measured(output)
+        highest = peak(audio)
+        gain, short = loudness.levelling_gain(highest, measured, target)
+        audio *= np.float32(gain)
+        achieved = energies.loudness(gain)
         reached = achieved is not None and abs(achieved - target) <= LOUDNESS_TOLERANCE_LU
         if reached:
             reason = None
@@ -311,7 +317,7 @@ class _Run:
             reason = f"peak protection turned it down by {short:.1f} dB"
         else:
             reason = "the gates of BS.1770 pass other blocks at the new level"
-        return output, EffectReceipt(
+        return audio, EffectReceipt(
             "loudness",
             "applied" if reached else "limited",
             reason,
@@ -320,7 +326,7 @@ class _Run:
             target=target,
             before=measured,
             achieved=achieved,
-            details={"protected_db": short, "peak": peak(output)},
+            details={"protected_db": short, "peak": gain * highest},
         )
 
 

@@ -1,8 +1,4 @@
-"""Onset peak level, and the compressor search that brings it into a corpus' range (paper, section 2.1).
-
-Compressor: feed-forward, hard knee, with level-corrected smoothing of the gain reduction (Giannoulis, Massberg and
-Reiss, "Digital dynamic range compressor design", JAES 60(6), 2012).
-"""
+"""Onset peak level, and the compressor search that brings it into a corpus' range (paper, section 2.1)."""
 
 from __future__ import annotations
 
@@ -14,11 +10,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fxnorm.compressor import Compressor
+from fxnorm.lanes import largest_magnitude
 from fxnorm.onsets import detect_onsets
 from fxnorm.settings import (
     COMPRESSION_PEAK_DBFS,
     RATIO_HIGHEST,
-    SAMPLE_RATE,
     THRESHOLD_LOWEST_DB,
     THRESHOLD_STEP_DB,
     SourceSettings,
@@ -38,6 +35,11 @@ THRESHOLDS_DB = np.arange(COMPRESSION_PEAK_DBFS, THRESHOLD_LOWEST_DB - THRESHOLD
 """-10, -10.5, ..., -40 dBFS."""
 
 
+FIRST_STEP_SHARE = 0.7
+"""Share of the level over the threshold that the smoothing lets a compressor take off an onset's peak, for the first guess
+of the search."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OnsetPeakLevel:
     """Mean and standard deviation, in dB, of the peaks after the louder onsets."""
@@ -46,21 +48,32 @@ class OnsetPeakLevel:
     std: float
 
 
-def onset_peak_level(signal: NDArray[np.float32]) -> OnsetPeakLevel | None:
+@njit(cache=True, nogil=True)
+def _peaks(signal: NDArray[np.float32], onsets: NDArray[np.int64]) -> NDArray[np.float64]:
+    peaks = np.empty(onsets.shape[0])
+    for index in range(onsets.shape[0]):
+        end = onsets[index + 1] if index + 1 < onsets.shape[0] else signal.shape[0]
+        peaks[index] = largest_magnitude(signal[onsets[index] : end])
+    return peaks
+
+
+def onset_peak_level(signal: NDArray[np.float32], gain: float = 1.0) -> OnsetPeakLevel | None:
     """Level of one channel's louder onsets.
 
     For each onset the largest |x| until the next one; of these the values above their 75th percentile.
 
     Args:
-        signal: shape (samples,), peak-normalised to -10 dBFS by the caller.
+        signal: shape (samples,).
+        gain: factor that brings its peak to -10 dBFS.
 
     Returns:
         level in dBFS, or None for a channel without onsets.
     """
-    onsets = detect_onsets(signal)
+    contiguous = np.ascontiguousarray(signal, dtype=np.float32)
+    onsets = detect_onsets(contiguous, gain)
     if onsets.size == 0:
         return None
-    peaks = 20.0 * np.log10(np.maximum.reduceat(np.abs(signal), onsets).astype(np.float64) + LEVEL_EPSILON)
+    peaks = 20.0 * np.log10(_peaks(contiguous, onsets) * gain + LEVEL_EPSILON)
     loud = peaks[peaks > np.percentile(peaks, LOUD_ONSETS_PERCENTILE)]
     chosen = loud if loud.size else peaks
     return OnsetPeakLevel(float(chosen.mean()), float(chosen.std()))
@@ -70,84 +83,22 @@ def onset_peak_feature(audio: NDArray[np.float32]) -> OnsetPeakLevel | None:
     """Compression feature of a stem: onset peak level of each channel, averaged.
 
     Args:
-        audio: shape (samples, channels), any level; it is peak-normalised to -10 dBFS here.
+        audio: shape (samples, channels), any level; it is measured as if its peak were at -10 dBFS.
 
     Returns:
         None where a channel has no onsets.
     """
-    normalised = normalize_peak(audio)
-    levels = [onset_peak_level(np.ascontiguousarray(channel)) for channel in normalised.T]
-    known = [level for level in levels if level is not None]
-    if len(known) < len(levels):
-        return None
-    return OnsetPeakLevel(
-        float(np.mean([level.mean for level in known])), float(np.mean([level.std for level in known]))
-    )
+    return _mean_level(audio.T, peak_gain(audio))
+
+
+def peak_gain(audio: NDArray[np.float32], dbfs: float = COMPRESSION_PEAK_DBFS) -> float:
+    """Factor that brings the sample peak, over all channels, to a level in dBFS; rounded to float32."""
+    return float(np.float32(10.0 ** (dbfs / 20.0) / peak(audio)))
 
 
 def normalize_peak(audio: NDArray[np.float32], dbfs: float = COMPRESSION_PEAK_DBFS) -> NDArray[np.float32]:
     """Bring the sample peak, over all channels, to a level in dBFS."""
-    return audio * np.float32(10.0 ** (dbfs / 20.0) / peak(audio))
-
-
-@njit(cache=True, nogil=True)
-def _levels_db(magnitudes: NDArray[np.float32], floor_db: float) -> NDArray[np.float32]:
-    floor = 10.0 ** (floor_db / 20.0)
-    result = np.empty_like(magnitudes)
-    for n in range(magnitudes.shape[0]):
-        result[n] = 20.0 * math.log10(magnitudes[n]) if magnitudes[n] > floor else floor_db
-    return result
-
-
-@njit(cache=True, nogil=True)
-def _compress(
-    audio: NDArray[np.float32],
-    levels: NDArray[np.float32],
-    threshold: float,
-    ratio: float,
-    attack: float,
-    release: float,
-    out: NDArray[np.float32],
-) -> None:
-    slope = 1.0 - 1.0 / ratio
-    to_nepers = -math.log(10.0) / 20.0
-    reduction = 0.0
-    for n in range(levels.shape[0]):
-        wanted = (levels[n] - threshold) * slope if levels[n] > threshold else 0.0
-        coefficient = attack if wanted > reduction else release
-        reduction = coefficient * reduction + (1.0 - coefficient) * wanted
-        gain = math.exp(to_nepers * reduction) if reduction > 1e-9 else 1.0
-        for channel in range(audio.shape[0]):
-            out[channel, n] = min(1.0, max(-1.0, audio[channel, n] * gain))
-
-
-class Compressor:
-    """A feed-forward hard-knee compressor bound to a signal, so that many settings can be tried on it.
-
-    Args:
-        audio: shape (channels, samples); one gain, from the louder channel, acts on all channels.
-        attack_ms: milliseconds.
-        release_ms: milliseconds.
-        lowest_threshold_db: lowest threshold that will be asked for.
-    """
-
-    def __init__(
-        self,
-        audio: NDArray[np.float32],
-        attack_ms: float,
-        release_ms: float,
-        lowest_threshold_db: float = THRESHOLD_LOWEST_DB,
-    ) -> None:
-        self._audio = audio
-        self._levels = _levels_db(np.abs(audio).max(axis=0), lowest_threshold_db)
-        self._attack = math.exp(-1.0 / (0.001 * SAMPLE_RATE * attack_ms))
-        self._release = math.exp(-1.0 / (0.001 * SAMPLE_RATE * release_ms))
-
-    def __call__(self, threshold_db: float, ratio: float) -> NDArray[np.float32]:
-        """Compress; returns a new array of shape (channels, samples), clipped to [-1, 1]."""
-        out = np.empty_like(self._audio)
-        _compress(self._audio, self._levels, threshold_db, ratio, self._attack, self._release, out)
-        return out
+    return audio * np.float32(peak_gain(audio, dbfs))
 
 
 Outcome = Literal["compressed", "within", "below", "exhausted", "no onsets"]
@@ -181,6 +132,7 @@ def normalize_compression(
     target: OnsetPeakLevel,
     settings: SourceSettings,
     search: Literal["bisection", "scan"] = "bisection",
+    out: NDArray[np.float32] | None = None,
 ) -> tuple[NDArray[np.float32], CompressionResult]:
     """Peak-normalise to -10 dBFS, and compress until the onset peak level is below mean + standard deviation.
 
@@ -190,57 +142,109 @@ def normalize_compression(
         target: corpus level P (dBFS) and S (dB).
         settings: attack, release and first ratio of the source.
         search: ``scan`` tries ratios upwards and thresholds downwards in order and takes the first that fits;
-            ``bisection`` finds it for each ratio by halving, and measures the two candidates before it.
+            ``bisection`` closes in on it for each ratio from both sides, and measures the two candidates before it.
+        out: array for the result; may be ``audio`` itself.
 
     Returns:
         float32 of the same shape, peak at or below -10 dBFS, and what was done.
     """
-    normalised = normalize_peak(audio)
-    before = _mean_level(normalised)
+    output = np.empty_like(audio) if out is None else out
+    gain = peak_gain(audio)
+    before = _mean_level(audio, gain)
     if before is None:
-        return audio, CompressionResult("no onsets", None, None)
-    if abs(before.mean - target.mean) < target.std:
-        return normalised, CompressionResult("within", before, before)
-    if before.mean < target.mean:
-        return normalised, CompressionResult("below", before, before)
-    trial = _Search(Compressor(normalised, settings.attack_ms, settings.release_ms), target.mean + target.std)
+        output[:] = audio
+        return output, CompressionResult("no onsets", None, None)
+    if abs(before.mean - target.mean) < target.std or before.mean < target.mean:
+        within = abs(before.mean - target.mean) < target.std
+        np.multiply(audio, np.float32(gain), out=output)
+        return output, CompressionResult("within" if within else "below", before, before)
+    trials = _Trials(Compressor(audio, settings.attack_ms, settings.release_ms, gain), audio, target.mean + target.std)
     ratio = settings.first_ratio
     while True:
-        index = trial.scan(ratio) if search == "scan" else trial.bisect(ratio)
+        index = trials.scan(ratio) if search == "scan" else trials.bisect(ratio, before.mean, ratio > settings.first_ratio)
         if index is not None or ratio >= RATIO_HIGHEST:
             break
         ratio = min(ratio + 1.0, RATIO_HIGHEST)
     outcome: Outcome = "compressed" if index is not None else "exhausted"
-    threshold = float(THRESHOLDS_DB[index if index is not None else -1])
-    output = trial.compressor(threshold, ratio)
-    result = CompressionResult(outcome, before, _mean_level(output), ratio, threshold, trial.candidates)
-    return output, result
+    index = len(THRESHOLDS_DB) - 1 if index is None else index
+    achieved = trials.level(ratio, index)
+    output[:] = trials.audio(ratio, index)
+    threshold = float(THRESHOLDS_DB[index])
+    return output, CompressionResult(outcome, before, achieved, ratio, threshold, trials.candidates)
 
 
-class _Search:
-    def __init__(self, compressor: Compressor, limit: float) -> None:
-        self.compressor = compressor
-        self.candidates = 0
+class _Trials:
+    """Settings tried on a signal; each is measured once, and the last one's audio is at hand."""
+
+    def __init__(self, compressor: Compressor, audio: NDArray[np.float32], limit: float) -> None:
+        self._compressor = compressor
+        self._scratch = np.empty_like(audio)
+        self._held: tuple[float, int] | None = None
+        self._levels: dict[tuple[float, int], OnsetPeakLevel | None] = {}
         self._limit = limit
 
+    @property
+    def candidates(self) -> int:
+        """Settings that were measured."""
+        return len(self._levels)
+
+    def audio(self, ratio: float, index: int) -> NDArray[np.float32]:
+        """The compressed signal, valid until the next call."""
+        if self._held != (ratio, index):
+            self._compressor(float(THRESHOLDS_DB[index]), ratio, self._scratch)
+            self._held = ratio, index
+        return self._scratch
+
+    def level(self, ratio: float, index: int) -> OnsetPeakLevel | None:
+        """Onset peak level of the compressed signal."""
+        if (ratio, index) not in self._levels:
+            self._levels[ratio, index] = _mean_level(self.audio(ratio, index))
+        return self._levels[ratio, index]
+
+    def _excess(self, ratio: float, index: int) -> float:
+        """By how many dB a setting misses the limit; negative where it fits, infinite without onsets."""
+        level = self.level(ratio, index)
+        return math.inf if level is None else level.mean - self._limit
+
     def _fits(self, ratio: float, index: int) -> bool:
-        self.candidates += 1
-        level = _mean_level(self.compressor(float(THRESHOLDS_DB[index]), ratio))
-        return level is not None and level.mean < self._limit
+        return self._excess(ratio, index) < 0.0
 
     def scan(self, ratio: float) -> int | None:
+        """The first threshold that fits."""
         return next((i for i in range(len(THRESHOLDS_DB)) if self._fits(ratio, i)), None)
 
-    def bisect(self, ratio: float) -> int | None:
-        fails, fits = 0, len(THRESHOLDS_DB) - 1
-        if not self._fits(ratio, fits):
-            return None
-        while fits - fails > 1:
-            middle = (fails + fits) // 2
-            if self._fits(ratio, middle):
-                fits = middle
+    def bisect(self, ratio: float, before: float, lowest_first: bool) -> int | None:
+        """A threshold that fits, none of the three before it fitting; None if the lowest does not fit.
+
+        The bracket is narrowed by false position, and by halving where that moves the same end twice.
+
+        Args:
+            ratio: of the compressor.
+            before: onset peak level without compression, dBFS.
+            lowest_first: begin with the lowest threshold, as after a ratio at which none fits.
+        """
+        lowest = len(THRESHOLDS_DB) - 1
+        fails, fits = 0, lowest
+        over, under = before - self._limit, math.nan
+        share = FIRST_STEP_SHARE * (1.0 - 1.0 / ratio)
+        guess = math.ceil((COMPRESSION_PEAK_DBFS - before + over / share) / THRESHOLD_STEP_DB)
+        guess = lowest if lowest_first else guess
+        moved = 0
+        while math.isnan(under) or fits - fails > 1:
+            guess = min(max(guess, fails + 1), lowest if math.isnan(under) else fits - 1)
+            excess = self._excess(ratio, guess)
+            if excess < 0.0:
+                fits, under, moved = guess, excess, max(moved, 0) + 1
+            elif guess == lowest:
+                return None
             else:
-                fails = middle
+                fails, over, moved = guess, excess, min(moved, 0) - 1
+            if math.isnan(under):
+                guess = fails + max(1, math.ceil(over / (share * THRESHOLD_STEP_DB))) if math.isfinite(over) else lowest
+            elif abs(moved) > 1 or not math.isfinite(over):
+                guess = (fails + fits) // 2
+            else:
+                guess = fails + round((fits - fails) * over / (over - under))
         checked = fits - 2
         while checked > 0 and fits - 1 - checked <= NEIGHBOURS_CHECKED:
             if self._fits(ratio, checked):
@@ -249,8 +253,9 @@ class _Search:
         return fits
 
 
-def _mean_level(audio: NDArray[np.float32]) -> OnsetPeakLevel | None:
-    levels = [onset_peak_level(channel) for channel in audio]
+def _mean_level(audio: NDArray[np.float32], gain: float = 1.0) -> OnsetPeakLevel | None:
+    """Onset peak level averaged over the channels of (channels, samples); None where one has no onsets."""
+    levels = [onset_peak_level(channel, gain) for channel in audio]
     known = [level for level in levels if level is not None]
     if len(known) < len(levels):
         return None

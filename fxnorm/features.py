@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from fxnorm import stft
 from fxnorm.compression import OnsetPeakLevel, onset_peak_feature
-from fxnorm.loudness import integrated_loudness
+from fxnorm.eq import add_magnitudes
+from fxnorm.loudness import integrated_loudness, levelling_gain
 from fxnorm.panning import add_similarity
 from fxnorm.settings import (
     LEVEL_LUFS,
-    PEAK_PROTECTION_EPSILON,
     SPECTRUM_BINS,
     SPECTRUM_HOP,
     SPECTRUM_N_FFT,
     Settings,
 )
-from fxnorm.stereo import as_stereo, is_silent, pad, peak, to_db
+from fxnorm.stereo import as_stereo, is_silent, pad, peak, to_db, unpad
 
 FEATURES = ("loudness", "eq", "panning", "compression")
 """Names of the features; those of the effects that use them."""
@@ -74,40 +74,33 @@ def analyze_stem(audio: NDArray[np.floating], settings: Settings | None = None) 
     """
     settings = settings or Settings()
     stereo = as_stereo(audio)
-    level = to_db(peak(stereo))
+    stem_peak = peak(stereo)
+    level = to_db(stem_peak)
     peak_dbfs = level if np.isfinite(level) else None
     if is_silent(stereo):
         return StemFeatures(True, peak_dbfs)
     padded = pad(stereo)
+    del stereo, audio
     notes = []
-    loudness = integrated_loudness(padded if settings.reference_compat else stereo)
+    loudness = integrated_loudness(padded if settings.reference_compat else unpad(padded))
     if loudness is None:
         notes.append("loudness: shorter than 0.4 s or below the gate of BS.1770")
         notes.append("eq: needs a loudness")
     spectrum, similarity = _spectrum_and_similarity(padded)
-    eq = None if loudness is None else spectrum * _levelling_gain(loudness, peak(stereo))
+    eq = None if loudness is None else spectrum * levelling_gain(stem_peak, loudness, LEVEL_LUFS)[0]
     compression = onset_peak_feature(padded)
     if compression is None:
         notes.append("compression: a channel without onsets")
     return StemFeatures(False, peak_dbfs, loudness, eq, similarity, compression, tuple(notes))
 
 
-def _levelling_gain(loudness: float, stem_peak: float) -> float:
-    gain = 10.0 ** ((LEVEL_LUFS - loudness) / 20.0)
-    return gain / max(1.0, gain * stem_peak + PEAK_PROTECTION_EPSILON)
-
-
 def _spectrum_and_similarity(audio: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    left, right = (np.ascontiguousarray(channel) for channel in audio.T)
     spectrum = np.zeros(SPECTRUM_BINS)
     similarity = np.zeros(SPECTRUM_BINS)
-    pairs = zip(
-        stft.blocks(left, SPECTRUM_N_FFT, SPECTRUM_HOP),
-        stft.blocks(right, SPECTRUM_N_FFT, SPECTRUM_HOP),
-        strict=True,
-    )
-    for (_, a), (_, b) in pairs:
-        spectrum += np.abs(a).sum(axis=0, dtype=np.float64) + np.abs(b).sum(axis=0, dtype=np.float64)
-        add_similarity(a, b, similarity)
-    frames = stft.frame_count(left.shape[0], SPECTRUM_N_FFT, SPECTRUM_HOP)
+    left, right = (stft.blocks(channel, SPECTRUM_N_FFT, SPECTRUM_HOP) for channel in audio.T)
+    for (_, a), (_, b) in zip(left, right, strict=True):
+        for spectra in (a, b):
+            add_magnitudes(spectra.view(np.float32), spectrum)
+        add_similarity(a.view(np.float32), b.view(np.float32), similarity)
+    frames = stft.frame_count(audio.shape[0], SPECTRUM_N_FFT, SPECTRUM_HOP)
     return spectrum / (2 * frames), similarity / frames

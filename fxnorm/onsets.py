@@ -14,6 +14,8 @@ import scipy.fft
 from numba import njit
 from numpy.typing import NDArray
 
+from fxnorm.lanes import add_logarithms, sum_of_squares
+
 FRAME = 1_024
 """Window and hop in samples."""
 
@@ -36,7 +38,7 @@ SMOOTHING_B = (0.15998789, 0.31997577, 0.15998789)
 SMOOTHING_A = 0.23484048
 """Second-order low-pass on the detection function, applied forwards and backwards."""
 
-_BLOCK_FRAMES = 1_024
+_BLOCK_FRAMES = 256
 
 
 @lru_cache(maxsize=1)
@@ -44,32 +46,42 @@ def _hann() -> NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(FRAME) / FRAME)).astype(np.float32)
 
 
-@njit(cache=True, nogil=True)
-def _weighted_log_sum(spectra: NDArray[np.complex64], out: NDArray[np.float64]) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weighted_log_sums(spectra: NDArray[np.complex64], content: NDArray[np.float64]) -> None:
+    bins = spectra.shape[1]
+    parts = spectra.view(np.float32)
+    weights = np.arange(1, bins + 1).astype(np.float64)
+    magnitudes = np.empty(bins, dtype=np.float32)
     for frame in range(spectra.shape[0]):
-        total = 0.0
-        for k in range(spectra.shape[1]):
-            value = spectra[frame, k]
-            magnitude = np.sqrt(value.real * value.real + value.imag * value.imag)
-            total += (k + 1) * np.log(np.float32(1.0) + magnitude)
-        out[frame] = total
+        for k in range(bins):
+            real, imaginary = parts[frame, 2 * k], parts[frame, 2 * k + 1]
+            magnitudes[k] = np.float32(1.0) + np.sqrt(real * real + imaginary * imaginary)
+        content[frame] = add_logarithms(magnitudes, weights)
 
 
-def high_frequency_content(signal: NDArray[np.float32]) -> NDArray[np.float64]:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _frame_energies(frames: NDArray[np.float32], energies: NDArray[np.float64]) -> None:
+    for frame in range(frames.shape[0]):
+        energies[frame] = sum_of_squares(frames[frame])
+
+
+def high_frequency_content(signal: NDArray[np.float32], gain: float = 1.0) -> NDArray[np.float64]:
     """Sum over bins of (k + 1) log(1 + |X_k|) for each whole frame of 1 024 samples.
 
     Args:
         signal: one channel, shape (samples,).
+        gain: factor on the signal.
 
     Returns:
         shape (samples // 1 024,).
     """
     count = signal.shape[0] // FRAME
     frames = signal[: count * FRAME].reshape(count, FRAME)
+    taper = _hann() * np.float32(gain)
     content = np.empty(count)
     for first in range(0, count, _BLOCK_FRAMES):
-        block = frames[first : first + _BLOCK_FRAMES] * _hann()
-        _weighted_log_sum(scipy.fft.rfft(block, axis=-1, overwrite_x=True), content[first : first + block.shape[0]])
+        spectra = scipy.fft.rfft(frames[first : first + _BLOCK_FRAMES] * taper, axis=-1, overwrite_x=True)
+        _weighted_log_sums(spectra, content[first : first + _BLOCK_FRAMES])
     return content
 
 
@@ -110,18 +122,15 @@ def adaptive_threshold(content: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _pick(signal: NDArray[np.float32], thresholded: NDArray[np.float64]) -> NDArray[np.int64]:
+def _pick(energies: NDArray[np.float64], thresholded: NDArray[np.float64]) -> NDArray[np.int64]:
     positions = np.empty(thresholded.shape[0], np.int64)
     found = 0
     last = 0
     s0 = s1 = s2 = 0.0
-    limit = 10.0 ** (SILENCE_DB / 10.0)
+    limit = FRAME * 10.0 ** (SILENCE_DB / 10.0)
     for frame in range(thresholded.shape[0]):
         start = frame * FRAME
-        energy = 0.0
-        for i in range(start, start + FRAME):
-            energy += float(signal[i]) * float(signal[i])
-        sounding = energy / FRAME >= limit
+        sounding = energies[frame] >= limit
         s0, s1, s2 = s1, s2, thresholded[frame]
         if s1 > s0 and s1 > s2 and s1 > 0.0:
             position = 1.0 + 0.5 * (s0 - s2) / (s0 - 2.0 * s1 + s2)
@@ -137,15 +146,19 @@ def _pick(signal: NDArray[np.float32], thresholded: NDArray[np.float64]) -> NDAr
     return positions[:found]
 
 
-def detect_onsets(signal: NDArray[np.float32]) -> NDArray[np.int64]:
+def detect_onsets(signal: NDArray[np.float32], gain: float = 1.0) -> NDArray[np.int64]:
     """Positions of onsets.
 
     Args:
         signal: one channel, shape (samples,), 44 100 Hz. A last partial frame is not looked at.
+        gain: factor on the signal.
 
     Returns:
         sample positions, increasing. The detector looks two frames back: an event followed by silence within two
         frames (46 ms) is missed, as it is by the published code.
     """
     contiguous = np.ascontiguousarray(signal, dtype=np.float32)
-    return _pick(contiguous, adaptive_threshold(high_frequency_content(contiguous)))
+    content = high_frequency_content(contiguous, gain)
+    energies = np.empty(content.shape[0])
+    _frame_energies(contiguous[: energies.shape[0] * FRAME].reshape(-1, FRAME), energies)
+    return _pick(energies * gain**2, adaptive_threshold(content))

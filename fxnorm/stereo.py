@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from fxnorm.settings import GATE_DBFS, PADDING
 
 Audio = NDArray[np.float32]
-"""float32 samples of shape (samples, 2), full scale 1.0."""
+"""float32 samples of shape (samples, 2), full scale 1.0. Effects are fastest where each channel is contiguous, as
+:func:`pad` returns them."""
 
 
 def as_stereo(audio: NDArray[np.floating]) -> Audio:
@@ -22,7 +23,7 @@ def as_stereo(audio: NDArray[np.floating]) -> Audio:
         array = array[:, None]
     if array.ndim != 2 or array.shape[1] not in (1, 2):
         raise ValueError(f"expected audio of shape (samples,), (samples, 1) or (samples, 2), got {array.shape}")
-    if not np.isfinite(array).all():
+    if not np.isfinite(peak(array)):
         raise ValueError("audio holds NaN or infinite samples")
     if array.shape[1] == 1:
         array = np.repeat(array, 2, axis=1)
@@ -44,9 +45,11 @@ def is_silent(audio: NDArray[np.floating]) -> bool:
     return to_db(peak(audio)) <= GATE_DBFS
 
 
-def pad(audio: Audio, samples: int = PADDING) -> Audio:
-    """Zeros before and after, along the first axis."""
-    return np.pad(audio, ((samples, samples),) + ((0, 0),) * (audio.ndim - 1))
+def pad(audio: NDArray[np.float32], samples: int = PADDING) -> NDArray[np.float32]:
+    """Zeros before and after, along the first axis; a copy in which each channel is contiguous."""
+    padded = np.zeros((audio.shape[0] + 2 * samples, *audio.shape[1:]), dtype=audio.dtype, order="F")
+    unpad(padded, samples)[:] = audio
+    return padded
 
 
 def unpad(audio: Audio, samples: int = PADDING) -> Audio:

@@ -10,10 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 import scipy.fft
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-BLOCK_SAMPLES = 1 << 20
-"""Windowed samples transformed at a time; bounds memory on long stems."""
+BLOCK_SAMPLES = 1 << 18
+"""Windowed samples transformed at a time: spectra stay in the second-level cache, and four of the longest windows are
+transformed side by side."""
 
 
 @lru_cache(maxsize=8)
@@ -27,25 +28,42 @@ def frame_count(samples: int, n_fft: int, hop: int) -> int:
     return max(0, 1 + (samples - n_fft) // hop) if samples >= n_fft else 0
 
 
-def blocks(signal: NDArray[np.floating], n_fft: int, hop: int) -> Iterator[tuple[int, NDArray[np.complexfloating]]]:
+def blocks(
+    signal: NDArray[np.floating], n_fft: int, hop: int, margin: int = 0, dtype: DTypeLike = None
+) -> Iterator[tuple[int, NDArray[np.complexfloating]]]:
     """Transform a one-channel signal block by block.
 
+    A block is read when it is asked for, so a caller may overwrite what lies before the next block's first sample.
+
     Args:
-        signal: shape (samples,), float32 or float64; the transform has its precision.
+        signal: shape (samples,), float32 or float64.
         n_fft: window length in samples.
         hop: hop in samples.
+        margin: zeros before and after the signal that are transformed as well.
+        dtype: precision of the transform; that of the signal if None.
 
     Yields:
         index of the first frame, and complex spectra of shape (frames in block, n_fft // 2 + 1).
     """
-    total = frame_count(signal.shape[0], n_fft, hop)
+    total = frame_count(signal.shape[0] + 2 * margin, n_fft, hop)
     if total == 0:
         return
-    frames = np.lib.stride_tricks.sliding_window_view(signal, n_fft)[::hop]
     step = max(1, BLOCK_SAMPLES // n_fft)
-    taper = window(n_fft, signal.dtype.name)
+    taper = window(n_fft, np.dtype(dtype or signal.dtype).name)
     for first in range(0, total, step):
-        yield first, scipy.fft.rfft(frames[first : first + step] * taper, axis=-1, overwrite_x=True)
+        count = min(step, total - first)
+        piece = stretch(signal, first * hop - margin, (count - 1) * hop + n_fft)
+        frames = np.lib.stride_tricks.sliding_window_view(piece, n_fft)[::hop]
+        yield first, scipy.fft.rfft(frames * taper, axis=-1, overwrite_x=True)
+
+
+def stretch(signal: NDArray[np.floating], start: int, length: int) -> NDArray[np.floating]:
+    """``length`` samples from ``start`` on, zeros outside the signal; a view where it lies inside."""
+    end = start + length
+    inside = signal[max(0, start) : max(0, end)]
+    if inside.shape[0] == length:
+        return inside
+    return np.pad(inside, (max(0, -start), max(0, end - max(signal.shape[0], start))))[:length]
 
 
 def overlap_add(

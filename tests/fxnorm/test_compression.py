@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fxnorm import compression
+from fxnorm import compression, compressor
 from fxnorm.compression import OnsetPeakLevel
 from fxnorm.onsets import detect_onsets
 from fxnorm.settings import SOURCE_SETTINGS
@@ -39,13 +39,13 @@ def plain_compressor(signal, threshold, ratio, attack_ms, release_ms):
 )
 def test_compressor_equals_the_plain_loop(seed, threshold, ratio, attack, release):
     signal = signals.plucks(0.3, seed, level=0.9)[:, 0]
-    ours = compression.Compressor(signal[None], attack, release)(threshold, ratio)[0]
+    ours = compressor.Compressor(signal[None], attack, release)(threshold, ratio)[0]
     assert signals.residual_db(ours, plain_compressor(signal, threshold, ratio, attack, release)) < -120.0
 
 
 def test_linked_channels_keep_their_balance():
     audio = np.ascontiguousarray(signals.plucks(1.0, pan=0.7, level=0.9).T)
-    output = compression.Compressor(audio, 10.0, 200.0)(-30.0, 8.0)
+    output = compressor.Compressor(audio, 10.0, 200.0)(-30.0, 8.0)
     loud = np.abs(audio[1]) > 1e-3
     np.testing.assert_allclose(output[0][loud] / output[1][loud], audio[0][loud] / audio[1][loud], rtol=1e-4)
 

@@ -35,7 +35,7 @@ def test_similarity_by_its_definition():
     left, right = (rng.standard_normal((3, 9)) + 1j * rng.standard_normal((3, 9)) for _ in range(2))
     left[:, 4] = right[:, 4] = 0.0
     total = np.zeros(9)
-    panning.add_similarity(left, right, total)
+    panning.add_similarity(left.view(float), right.view(float), total)
     a, b = left + 1e-20, right + 1e-20
     expected = (2.0 * np.abs(a * np.conj(b)) / (np.abs(a) ** 2 + np.abs(b) ** 2)).sum(axis=0)
     np.testing.assert_allclose(total, expected, rtol=1e-12)
