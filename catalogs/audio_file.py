@@ -219,8 +219,8 @@ def _name_note(source: Source) -> str | None:
 
 
 def _refuse_non_finite(path: Path, samples: np.ndarray, rate: int) -> None:
-    finite = np.isfinite(samples)
-    if not finite.all():
+    if not np.isfinite([samples.min(initial=0.0), samples.max(initial=0.0)]).all():
+        finite = np.isfinite(samples)
         first, channel = (int(i) for i in np.argwhere(~finite)[0])
         problem = (
             f"{int((~finite).sum())} sample values are NaN or infinite, "
@@ -231,7 +231,7 @@ def _refuse_non_finite(path: Path, samples: np.ndarray, rate: int) -> None:
 
 def _fit(samples: np.ndarray, frames: int) -> np.ndarray:
     """Cut or zero-padded at the end to ``frames`` rows."""
-    return np.pad(samples[:frames], ((0, max(0, frames - len(samples))), (0, 0)))
+    return samples if len(samples) == frames else np.pad(samples[:frames], ((0, max(0, frames - len(samples))), (0, 0)))
 
 
 def _resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:

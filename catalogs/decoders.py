@@ -27,6 +27,8 @@ MIN_RATE, MAX_RATE = 8_000, 384_000
 """Sample rates that are accepted, Hz."""
 
 _BLOCK_FRAMES = 1 << 18
+_LARGEST_COMPRESSION = 64
+"""Samples for each byte of a file that memory is reserved for at once, whatever length it declares."""
 _CODEC_FRAME = 2_048
 """Samples that an MP4 may be short of its declared duration: one AAC frame, as durations are rounded."""
 
@@ -151,23 +153,44 @@ def _reason(error: soundfile.LibsndfileError) -> str:
     return str(error.error_string).removeprefix("Error : ").rstrip(".")
 
 
-def _blocks(source: Source, handle: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    position = 0
-    try:
-        while len(block := handle.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-            yield block
-            position += len(block)
-    except soundfile.LibsndfileError as error:
-        problem = f"decoding it fails within a few seconds after sample {position} ({_reason(error)})"
-        raise AudioFileError("damaged", source.path, problem) from error
+class _Samples:
+    """Decoded samples of a stream, in one array that grows where its length is not declared, or not to be believed."""
+
+    def __init__(self, source: Source, stream: Stream) -> None:
+        plausible = _LARGEST_COMPRESSION * os.fstat(source.file.fileno()).st_size
+        self._array = np.empty((min(stream.frames + _CODEC_FRAME, plausible), stream.channels), np.float32)
+        self.length = 0
+
+    def room(self, frames: int) -> np.ndarray:
+        """Where the next samples go; what is used of it is to be added to ``length``."""
+        end = self.length + frames
+        if end > len(self._array):
+            grown = np.empty((max(end, 2 * len(self._array)), self._array.shape[1]), np.float32)
+            grown[: self.length] = self.array
+            self._array = grown
+        return self._array[self.length : end]
+
+    def append(self, block: np.ndarray) -> None:
+        self.room(len(block))[:] = block
+        self.length += len(block)
+
+    @property
+    def array(self) -> np.ndarray:
+        return self._array[: self.length]
 
 
 def _read_soundfile(source: Source, stream: int | None) -> tuple[Stream, np.ndarray]:
     found = describe(source, stream)
+    samples = _Samples(source, found)
     with _open_soundfile(source) as handle:
-        blocks = list(_blocks(source, handle))
-    _refuse_short(source, found, sum(len(block) for block in blocks))
-    return found, np.concatenate(blocks)
+        try:
+            while block := len(handle.read(out=samples.room(min(_BLOCK_FRAMES, found.frames - samples.length)))):
+                samples.length += block
+        except soundfile.LibsndfileError as error:
+            problem = f"decoding it fails within a few seconds after sample {samples.length} ({_reason(error)})"
+            raise AudioFileError("damaged", source.path, problem) from error
+    _refuse_short(source, found, samples.length)
+    return found, samples.array
 
 
 @contextmanager
@@ -210,7 +233,8 @@ def _ffmpeg_stream(source: Source, container: Any, av_stream: Any) -> Stream:
 
 
 def _decode_ffmpeg(source: Source, container: Any, streams: dict[int, Stream]) -> dict[int, np.ndarray]:
-    blocks = {index: [np.zeros((0, stream.channels), np.float32)] for index, stream in streams.items()}
+    samples = {index: _Samples(source, stream) for index, stream in streams.items()}
+    begun: set[int] = set()
     to_float = {index: av.AudioResampler(format="fltp") for index in streams}
     wanted = [s for s in container.streams.audio if s.index in streams]
     try:
@@ -220,12 +244,14 @@ def _decode_ffmpeg(source: Source, container: Any, streams: dict[int, Stream]) -
                 if (frame.sample_rate, frame.layout.nb_channels) != (stream.sample_rate, stream.channels):
                     problem = "its sample rate or channels change within the file"
                     raise AudioFileError("damaged", source.path, problem)
-                if len(blocks[index]) == 1:
-                    blocks[index].append(_delay(frame, stream))
-                blocks[index] += [part.to_ndarray().T for part in to_float[index].resample(frame)]
+                if index not in begun:
+                    begun.add(index)
+                    samples[index].append(_delay(frame, stream))
+                for part in to_float[index].resample(frame):
+                    samples[index].append(part.to_ndarray().T)
     except av.FFmpegError as error:
         raise AudioFileError("damaged", source.path, f"decoding it fails ({error.strerror})") from error
-    return {index: np.concatenate(parts) for index, parts in blocks.items()}
+    return {index: each.array for index, each in samples.items()}
 
 
 def _delay(frame: Any, stream: Stream) -> np.ndarray:
@@ -240,4 +266,4 @@ def _fit_declared(source: Source, stream: Stream, samples: np.ndarray) -> tuple[
         return _counted(stream, len(samples)), samples
     _refuse_short(source, stream, len(samples) + _CODEC_FRAME)
     missing = max(0, stream.frames - len(samples))
-    return stream, np.pad(samples[: stream.frames], ((0, missing), (0, 0)))
+    return stream, np.pad(samples, ((0, missing), (0, 0))) if missing else samples[: stream.frames]

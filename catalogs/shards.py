@@ -8,8 +8,10 @@ checksums, which a crop verifies.
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,12 @@ from numpy.typing import NDArray
 from catalogs import schemas
 from catalogs.flac import FlacError, decode_flac, encode_flac
 from catalogs.storage import Location
+from fxnorm.stereo import peak
 
 SEGMENT_SECONDS = 5.0
 """Default length of a segment."""
+
+SPOOLED_BYTES = 1 << 28
 
 
 class ShardError(ValueError):
@@ -48,68 +53,99 @@ class ShardStem:
     @property
     def scale(self) -> float:
         """What decoded samples are multiplied by: the peak where it exceeds full scale, else 1."""
-        return float(max(1.0, self.audio.max(), -self.audio.min()))
+        return max(1.0, peak(self.audio))
+
+
+class ShardDraft:
+    """Stems of one song, each encoded when it is added, until the shard is written; use as a context manager.
+
+    Encoded audio is held in memory up to 256 MB, and in a temporary file beyond.
+
+    Args:
+        song_id: id of the song.
+        segment_frames: samples per channel in a segment.
+        rate: Hz.
+    """
+
+    def __init__(self, song_id: str, segment_frames: int, rate: int) -> None:
+        self._song_id = song_id
+        self._segment_frames = segment_frames
+        self._rate = rate
+        self._rows: list[list[dict[str, object]]] = []
+        self._places: list[list[tuple[int, int]]] = []
+        self._resources = ExitStack()
+        spool = tempfile.SpooledTemporaryFile(SPOOLED_BYTES)  # noqa: SIM115 - closed with the draft
+        self._encoded = self._resources.enter_context(spool)
+
+    def __enter__(self) -> ShardDraft:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def add(self, stem: ShardStem) -> None:
+        """Encode a stem behind those that were added before; each may have its own length.
+
+        Raises:
+            ValueError: a stem without samples, or with samples that are not finite.
+        """
+        frames = stem.audio.shape[0]
+        if not frames or not np.isfinite(peak(stem.audio)):
+            fault = "samples that are not finite" if frames else "no samples"
+            raise ValueError(f"{self._song_id}: {stem.name} has {fault} and cannot be stored")
+        scale = stem.scale
+        for segment, start in enumerate(range(0, frames, self._segment_frames)):
+            piece = stem.audio[start : start + self._segment_frames]
+            flac = encode_flac(piece, scale, stem.subtype, self._rate)
+            if segment == len(self._rows):
+                self._rows.append([])
+                self._places.append([])
+            self._places[segment].append((self._encoded.tell(), len(flac)))
+            self._encoded.write(flac)
+            self._rows[segment].append(
+                {
+                    "song_id": self._song_id,
+                    "stem": stem.name,
+                    "role": stem.role,
+                    "segment": segment,
+                    "start": start,
+                    "frames": piece.shape[0],
+                    "sample_rate": self._rate,
+                    "scale": scale,
+                }
+            )
+
+    def write(self, location: Location) -> None:
+        """Write the shard in one step; the same audio gives the same bytes."""
+        others = [name for name in schemas.AUDIO.names if name != "flac"]
+        with (
+            location.open_atomic() as stream,
+            pq.ParquetWriter(
+                stream,
+                schemas.AUDIO,
+                compression={name: "zstd" if name != "flac" else "none" for name in schemas.AUDIO.names},
+                use_dictionary=others,
+                write_statistics=others,
+                write_page_checksum=True,
+            ) as writer,
+        ):
+            for rows, places in zip(self._rows, self._places, strict=True):
+                segment = [{**row, "flac": self._read(*place)} for row, place in zip(rows, places, strict=True)]
+                writer.write_table(pa.Table.from_pylist(segment, schema=schemas.AUDIO), row_group_size=len(segment))
+
+    def _read(self, start: int, length: int) -> bytes:
+        self._encoded.seek(start)
+        return self._encoded.read(length)
 
 
 def write_shard(location: Location, song_id: str, stems: Sequence[ShardStem], segment_frames: int, rate: int) -> None:
-    """Write the shard of one song in one step; the same audio gives the same bytes.
-
-    Args:
-        location: file to write.
-        song_id: id of the song.
-        stems: in the order in which they are stored; each may have its own length.
-        segment_frames: samples per channel in a segment.
-        rate: Hz.
-
-    Raises:
-        ValueError: a stem without samples, or with samples that are not finite.
-    """
-    for stem in stems:
-        if not stem.audio.size or not np.isfinite(stem.audio).all():
-            fault = "samples that are not finite" if stem.audio.size else "no samples"
-            raise ValueError(f"{song_id}: {stem.name} has {fault} and cannot be stored")
-    last = max(stem.audio.shape[0] for stem in stems)
-    scales = [stem.scale for stem in stems]
-    uncompressed = [name for name in schemas.AUDIO.names if name != "flac"]
-    with (
-        location.open_atomic() as stream,
-        pq.ParquetWriter(
-            stream,
-            schemas.AUDIO,
-            compression={name: "zstd" if name != "flac" else "none" for name in schemas.AUDIO.names},
-            use_dictionary=uncompressed,
-            write_statistics=uncompressed,
-            write_page_checksum=True,
-        ) as writer,
-    ):
-        for segment, start in enumerate(range(0, last, segment_frames)):
-            rows = list(_segment_rows(song_id, stems, scales, segment, start, segment_frames, rate))
-            writer.write_table(pa.Table.from_pylist(rows, schema=schemas.AUDIO), row_group_size=len(rows))
-
-
-def _segment_rows(
-    song_id: str,
-    stems: Sequence[ShardStem],
-    scales: Sequence[float],
-    segment: int,
-    start: int,
-    segment_frames: int,
-    rate: int,
-) -> Iterator[dict[str, object]]:
-    for stem, scale in zip(stems, scales, strict=True):
-        piece = stem.audio[start : start + segment_frames]
-        if piece.shape[0]:
-            yield {
-                "song_id": song_id,
-                "stem": stem.name,
-                "role": stem.role,
-                "segment": segment,
-                "start": start,
-                "frames": piece.shape[0],
-                "sample_rate": rate,
-                "scale": scale,
-                "flac": encode_flac(piece, scale, stem.subtype, rate),
-            }
+    """Write the shard of a song whose stems are all in memory; see :class:`ShardDraft`."""
+    with ShardDraft(song_id, segment_frames, rate) as draft:
+        for stem in stems:
+            draft.add(stem)
+        draft.write(location)
 
 
 def read_crop(

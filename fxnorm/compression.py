@@ -36,8 +36,7 @@ THRESHOLDS_DB = np.arange(COMPRESSION_PEAK_DBFS, THRESHOLD_LOWEST_DB - THRESHOLD
 
 
 FIRST_STEP_SHARE = 0.7
-"""Share of the level over the threshold that the smoothing lets a compressor take off an onset's peak, for the first guess
-of the search."""
+"""Share of a peak's level over the threshold that smoothing lets a compressor take off, for the first guess."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +160,10 @@ def normalize_compression(
     trials = _Trials(Compressor(audio, settings.attack_ms, settings.release_ms, gain), audio, target.mean + target.std)
     ratio = settings.first_ratio
     while True:
-        index = trials.scan(ratio) if search == "scan" else trials.bisect(ratio, before.mean, ratio > settings.first_ratio)
+        if search == "scan":
+            index = trials.scan(ratio)
+        else:
+            index = trials.bisect(ratio, before.mean, lowest_first=ratio > settings.first_ratio)
         if index is not None or ratio >= RATIO_HIGHEST:
             break
         ratio = min(ratio + 1.0, RATIO_HIGHEST)

@@ -2,8 +2,8 @@
 
     x_dB = 20 log10 |x|;  c = max(0, (x_dB - T) (1 - 1/r));  g = a g + (1 - a) c;  y = x 10^(-g/20)
 
-with a the attack's coefficient while c > g and the release's otherwise (Giannoulis, Massberg and Reiss, "Digital dynamic
-range compressor design", JAES 60(6), 2012; section 2.1 of the paper).
+with a the attack's coefficient while c > g and the release's otherwise (Giannoulis, Massberg and Reiss, "Digital
+dynamic range compressor design", JAES 60(6), 2012; section 2.1 of the paper).
 """
 
 from __future__ import annotations

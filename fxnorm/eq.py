@@ -91,8 +91,8 @@ def apply_fir(
     """Filter forwards and backwards (zero phase) with odd extension at both ends.
 
     One convolution with the autocorrelation of the taps, block by block in the frequency domain; equal to
-    ``scipy.signal.filtfilt(taps, 1, signal)`` because the extension of 3 x 1 001 samples is longer than the reach of the
-    two passes.
+    ``scipy.signal.filtfilt(taps, 1, signal)`` because the extension of 3 x 1 001 samples is longer than the reach of
+    the two passes.
 
     Args:
         signal: shape (samples,), longer than 3 003 samples.

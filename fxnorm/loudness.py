@@ -72,7 +72,10 @@ def _k_weighting() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @njit(cache=True, nogil=True)
 def _add_segment_energies(
-    signal: NDArray[np.float32], bounds: NDArray[np.int64], b: NDArray[np.float64], a: NDArray[np.float64],
+    signal: NDArray[np.float32],
+    bounds: NDArray[np.int64],
+    b: NDArray[np.float64],
+    a: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
     b0, b1, b2, a1, a2 = b[0, 0], b[0, 1], b[0, 2], a[0, 1], a[0, 2]
@@ -143,7 +146,7 @@ def levelling_gain(peak_value: float, measured: float, target: float) -> tuple[f
         target: wanted loudness, LUFS.
 
     Returns:
-        the gain, and the attenuation in dB by which the peak protection fell short of the target (0.0 if it did not act).
+        the gain, and the attenuation in dB by which the peak protection fell short of the target, 0.0 where it did not.
     """
     gain = 10.0 ** ((target - measured) / 20.0)
     divisor = max(1.0, gain * peak_value + PEAK_PROTECTION_EPSILON)

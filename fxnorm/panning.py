@@ -45,9 +45,7 @@ ACHIEVED_FRAME_STEP = 4
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_similarity(
-    left: NDArray[np.floating], right: NDArray[np.floating], total: NDArray[np.float64]
-) -> None:
+def add_similarity(left: NDArray[np.floating], right: NDArray[np.floating], total: NDArray[np.float64]) -> None:
     """Add phi of each bin, summed over frames, to ``total``.
 
     Args:
@@ -165,9 +163,7 @@ def _spectra(
     audio: Audio, hop: int = PANNING_HOP, dtype: type[np.floating] = np.float32
 ) -> Iterator[tuple[int, NDArray[np.floating], NDArray[np.floating]]]:
     """Index of the first frame, and real and imaginary parts of left and right, (frames, 2 * bins), block by block."""
-    left, right = (
-        stft.blocks(channel, PANNING_N_FFT, hop, margin=PANNING_N_FFT, dtype=dtype) for channel in audio.T
-    )
+    left, right = (stft.blocks(channel, PANNING_N_FFT, hop, margin=PANNING_N_FFT, dtype=dtype) for channel in audio.T)
     for (first, a), (_, b) in zip(left, right, strict=True):
         yield first, a.view(dtype), b.view(dtype)
 

@@ -29,7 +29,7 @@ def frame_count(samples: int, n_fft: int, hop: int) -> int:
 
 
 def blocks(
-    signal: NDArray[np.floating], n_fft: int, hop: int, margin: int = 0, dtype: DTypeLike = None
+    signal: NDArray[np.floating], n_fft: int, hop: int, margin: int = 0, dtype: DTypeLike | None = None
 ) -> Iterator[tuple[int, NDArray[np.complexfloating]]]:
     """Transform a one-channel signal block by block.
 

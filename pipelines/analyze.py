@@ -21,7 +21,7 @@ from fxnorm.statistics import Statistics, Targets, measure_statistics
 from fxnorm.stereo import is_silent
 from pipelines.config import AnalysisConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_tracks, refusals_remembered, run_stage
+from pipelines.songs import SongRefusedError, decode_stem, refusals_remembered, run_stage, stems_of
 from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
 
 STAGE = "analyze"
@@ -55,27 +55,27 @@ class AnalyzeSong:
         return {"status": "ok", "song_id": job["song_id"]}
 
     def _measure(self, job: Job) -> Rows:
-        tracks = job["tracks"]
-        audio = decode_tracks(tracks, STAGE)
-        stems = {row["stem"]: row for row in tracks if row["role"] == "stem"}
-        if all(is_silent(audio[name]) for name in stems):
-            message = (
-                f"{job['song_id']}: all stems are silent (peak at or below -50 dBFS); "
-                "export the stems again, or take the song out of the corpus"
-            )
-            raise SongRefusedError([quarantine_row(tracks[0], STAGE, "all_stems_silent", message, whole=True)])
-        rows = []
-        for name, track in stems.items():
-            samples = audio[name]
+        measured = []
+        for name, tracks in stems_of(job["tracks"]).items():
+            samples = decode_stem(tracks, STAGE)
+            if tracks[0]["role"] == "mixture":
+                continue
             if self.effects and not is_silent(samples):
                 targets = Targets()
                 if self.preceding is not None and name in self.preceding.sources:
                     targets = self.preceding.targets(name, self.config.settings)
                 chain = ChainConfig(effects=self.effects, settings=self.config.settings)
                 samples, _ = normalize_stem(samples, name, targets, chain, job["song_id"])
-            features = analyze_stem(samples, self.config.settings)
-            rows.append(features_to_row(features, track, self.config.features_hash()))
-        return rows
+            measured.append((analyze_stem(samples, self.config.settings), tracks[0]))
+            del samples
+        if all(features.silent for features, _ in measured):
+            message = (
+                f"{job['song_id']}: all stems are silent (peak at or below -50 dBFS); "
+                "export the stems again, or take the song out of the corpus"
+            )
+            track = job["tracks"][0]
+            raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
+        return [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
 
 
 def features_to_row(features: StemFeatures, track: Mapping[str, object], analysis_hash: str) -> dict[str, object]:

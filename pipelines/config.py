@@ -10,10 +10,10 @@ from fxnorm.chain import ChainConfig
 from fxnorm.responses import SYNTHETIC_PREREVERB_RT60, SYNTHETIC_SEND_RT60, load_responses
 from fxnorm.settings import DEFAULT_EFFECTS, SAMPLE_RATE, Settings, hash_of
 
-ANALYSIS_REVISION = 1
+ANALYSIS_REVISION = 2
 """Raise when the features that a stem gets change."""
 
-NORMALIZATION_REVISION = 1
+NORMALIZATION_REVISION = 2
 """Raise when the audio or receipts that a stem gets change."""
 
 

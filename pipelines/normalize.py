@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from rich.console import Console
 
 from catalogs import schemas
-from catalogs.shards import ShardStem, write_shard
+from catalogs.shards import ShardDraft, ShardStem
 from catalogs.statistics_file import read_statistics, statistics_to_table
 from fxnorm.chain import ChainConfig, normalize_stem
 from fxnorm.loudness import integrated_loudness
@@ -24,7 +23,7 @@ from fxnorm.statistics import Targets
 from fxnorm.stereo import is_silent, peak, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_tracks, refusals_remembered, run_stage
+from pipelines.songs import SongRefusedError, decode_stem, refusals_remembered, run_stage, stems_of
 from pipelines.workspace import Rows, Workspace, song_key
 
 STAGE = "normalize"
@@ -55,15 +54,17 @@ class NormalizeSong:
     def __call__(self, job: Job) -> Outcome:
         workspace = Workspace(self.catalog)
         folder = workspace.folder(FOLDER)
-        with refusals_remembered(folder, job["key"]) as refuse:
-            try:
-                audio = decode_tracks(job["tracks"], STAGE)
-            except SongRefusedError as error:
-                return refuse(error.rows)
-        stems, receipts = self._normalize(job, audio)
         name = shard_name(job["song_id"], job["key"])
         location = workspace.catalog / name
-        write_shard(location, job["song_id"], stems, self.config.segment_frames, SAMPLE_RATE)
+        with (
+            refusals_remembered(folder, job["key"]) as refuse,
+            ShardDraft(job["song_id"], self.config.segment_frames, SAMPLE_RATE) as draft,
+        ):
+            try:
+                shards, receipts = self._normalize(job, draft)
+            except SongRefusedError as error:
+                return refuse(error.rows)
+            draft.write(location)
         stored = {
             "shard": name,
             "shard_bytes": location.size(),
@@ -71,27 +72,32 @@ class NormalizeSong:
             "sample_rate": SAMPLE_RATE,
             "normalization_hash": self.audio_hash,
         }
-        tracks = {row["stem"]: row for row in job["tracks"]}
-        shards = [{**self._shard_row(stem, tracks[stem.name]), **stored} for stem in stems]
-        result = {"shards": shards, "receipts": receipts}
+        result = {"shards": [{**row, **stored} for row in shards], "receipts": receipts}
         (folder / f"{job['key']}.json").write_bytes(json.dumps(result).encode())
         return {"status": "ok", "song_id": job["song_id"]}
 
-    def _normalize(self, job: Job, audio: dict[str, NDArray[np.float32]]) -> tuple[list[ShardStem], Rows]:
-        stems: list[ShardStem] = []
+    def _normalize(self, job: Job, draft: ShardDraft) -> tuple[Rows, Rows]:
+        """Encode one stem after the other into the draft; rows of the shards and of the receipts."""
+        shards: Rows = []
         receipts: Rows = []
-        for row in sorted(job["tracks"], key=lambda track: (track["role"] == "mixture", track["stem"])):
-            name = row["stem"]
-            if row["role"] == "mixture":
-                exact = row["encoding"] in SIXTEEN_BIT_ENCODINGS and row["sample_rate"] == SAMPLE_RATE
-                stems.append(ShardStem(name, "mixture", audio[name], "PCM_16" if exact else "PCM_24"))
-                continue
-            normalised, receipt = normalize_stem(
-                audio.pop(name), name, self.targets.get(name, Targets()), self.chain, job["song_id"]
-            )
-            stems.append(ShardStem(name, "stem", normalised, self.config.subtype))
-            receipts += receipt_rows(job["song_id"], name, receipt)
-        return stems, receipts
+        for name, rows in stems_of(job["tracks"]).items():
+            track = rows[0]
+            if track["role"] == "mixture":
+                exact = track["encoding"] in SIXTEEN_BIT_ENCODINGS and track["sample_rate"] == SAMPLE_RATE
+                subtype = "PCM_16" if exact else "PCM_24"
+                stem = ShardStem(name, "mixture", decode_stem(rows, STAGE), subtype)
+            else:
+                targets = self.targets.get(name, Targets())
+                normalised, receipt = normalize_stem(
+                    decode_stem(rows, STAGE), name, targets, self.chain, job["song_id"]
+                )
+                stem = ShardStem(name, "stem", normalised, self.config.subtype)
+                receipts += receipt_rows(job["song_id"], name, receipt)
+                del normalised
+            draft.add(stem)
+            shards.append(self._shard_row(stem, track))
+            del stem
+        return shards, receipts
 
     def _shard_row(self, stem: ShardStem, track: Mapping[str, Any]) -> dict[str, Any]:
         level = to_db(peak(stem.audio))

@@ -28,8 +28,11 @@ RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNA
 
 STEREO_FLOAT32_BYTES = 8
 
-WORKING_COPIES = 8
+WORKING_COPIES = 3
 """Copies of one stem that analysis or normalisation holds at its peak."""
+
+PROCESS_BYTES = 350_000_000
+"""What a worker takes beside the audio: its program, encoded segments, buffers."""
 
 
 class SongRefusedError(Exception):
@@ -46,30 +49,36 @@ def song_seconds(tracks: Rows) -> float:
 
 
 def song_memory(tracks: Rows) -> float:
-    """Bytes that a task needs for a song: all files decoded to float32 stereo, and one stem's working copies."""
-    decoded = [row["catalog_frames"] * STEREO_FLOAT32_BYTES for row in tracks]
-    return sum(decoded) + WORKING_COPIES * max(decoded)
+    """Bytes that a task needs for a song: working copies of its longest stem, since stems are done one by one."""
+    return PROCESS_BYTES + WORKING_COPIES * STEREO_FLOAT32_BYTES * max(row["catalog_frames"] for row in tracks)
 
 
-def decode_tracks(tracks: Rows, stage: str) -> dict[str, NDArray[np.float32]]:
-    """Decode all files of a song; they must still be those that were ingested.
+def decode_stem(rows: Rows, stage: str) -> NDArray[np.float32]:
+    """Decode the file of a stem; it must still be the one that was ingested.
 
     Args:
-        tracks: rows of the tracks table.
+        rows: rows of the tracks table that make the stem.
         stage: stage named in a refusal.
 
     Returns:
-        by stem, float32 of shape (samples, 2), 44 100 Hz.
+        float32 of shape (samples, 2), 44 100 Hz.
 
     Raises:
-        SongRefusedError: a file was changed or cannot be decoded.
+        SongRefusedError: the file was changed or cannot be decoded.
     """
     try:
-        return load_song(tracks)
+        return load_song(rows)[rows[0]["stem"]]
     except AudioFileError as error:
-        guilty = [row for row in tracks if uri_to_path(row["uri"]) == Path(error.path)] or tracks
-        whole = len(guilty) != 1
-        raise SongRefusedError([quarantine_row(guilty[0], stage, error.reason, str(error), whole)]) from None
+        guilty = [row for row in rows if uri_to_path(row["uri"]) == Path(error.path)] or rows
+        raise SongRefusedError([quarantine_row(guilty[0], stage, error.reason, str(error))]) from None
+
+
+def stems_of(tracks: Rows) -> dict[str, Rows]:
+    """Rows by stem, the mixture last."""
+    stems: dict[str, Rows] = {}
+    for row in sorted(tracks, key=lambda track: (track["role"] == "mixture", track["stem"])):
+        stems.setdefault(row["stem"], []).append(row)
+    return stems
 
 
 @contextmanager

@@ -42,9 +42,10 @@ def render_demo_corpus(
 ) -> list[Path]:
     """Render ``songs`` songs of at most ``seconds`` s, and 2 s in which they ring out, to the folder ``out``.
 
-    The folder gets ``train``, ``validation`` and ``test`` (of every six songs the fourth and the sixth), in them a folder ``Freedoom - Title`` for each
-    song with ``mixture.wav``, ``vocals.wav`` (an instrument: the melody), ``drums.wav``, ``bass.wav`` and
-    ``other.wav``: 44.1 kHz, stereo, 16 bits, the mixture the sum of the other four. LICENCES.txt and
+    The folder gets ``train``, ``validation`` and ``test`` (of every six songs the fourth and the sixth), in
+    them a folder ``Freedoom - Title`` for each song with ``mixture.wav``, ``vocals.wav`` (an instrument: the
+    melody), ``drums.wav``, ``bass.wav`` and ``other.wav``: 44.1 kHz, stereo, 16 bits, the mixture the sum of
+    the other four. LICENCES.txt and
     demo-corpus.json lie beside them. The same arguments and packages give the same bytes; ``seed`` changes
     how the songs are mixed.
 
