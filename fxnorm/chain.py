@@ -306,7 +306,7 @@ class _Run:
         measured = None if energies is None else energies.loudness()
         if energies is None or measured is None:
             return audio, EffectReceipt("loudness", "skipped", "no loudness: shorter than 0.4 s or below the gate")
-        highest = peak(audio)
+        highest = peak(audio if self._settings.reference_compat else unpad(audio))
         gain, short = loudness.levelling_gain(highest, measured, target)
         audio *= np.float32(gain)
         achieved = energies.loudness(gain)

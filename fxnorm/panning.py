@@ -78,21 +78,22 @@ def _add_leaning(
     right: NDArray[np.floating],
     leaning: NDArray[np.float64],
     similarity: NDArray[np.float64],
+    silent_frames_lean: bool,
 ) -> int:
     bins = left.shape[1] // 2
     sounding = 0
     for frame in range(left.shape[0]):
-        for k in range(leaning.shape[0]):
+        sounds = _sounds(left[frame], right[frame], 1.0, 1.0, bins)
+        for k in range(leaning.shape[0] if sounds or silent_frames_lean else 0):
             a = _square(left[frame, 2 * k], left[frame, 2 * k + 1])
             b = _square(right[frame, 2 * k], right[frame, 2 * k + 1])
             apart = 1.0 - _phi(a, b)
             leaning[k] += apart if b > a else -apart
-        if _sounds(left[frame], right[frame], 1.0, 1.0, bins):
-            sounding += 1
-            for k in range(similarity.shape[0]):
-                a = _square(left[frame, 2 * k], left[frame, 2 * k + 1])
-                b = _square(right[frame, 2 * k], right[frame, 2 * k + 1])
-                similarity[k] += _phi(a, b)
+        sounding += 1 if sounds else 0
+        for k in range(similarity.shape[0] if sounds else 0):
+            a = _square(left[frame, 2 * k], left[frame, 2 * k + 1])
+            b = _square(right[frame, 2 * k], right[frame, 2 * k + 1])
+            similarity[k] += _phi(a, b)
     return sounding
 
 
@@ -188,7 +189,8 @@ def find_side(audio: Audio, reference_compat: bool = False) -> Side:
 
     Args:
         audio: shape (samples, 2).
-        reference_compat: call a perfectly centred stem ``right``, as the published code does.
+        reference_compat: call a perfectly centred stem ``right``, as the published code does, and let frames below the
+            gate of the re-panning vote: their rounding noise has a side as well.
 
     Returns:
         ``left`` or ``right``; ``centre`` if the side signal is 60 dB or more under the mid signal; ``balanced`` if as
@@ -198,9 +200,14 @@ def find_side(audio: Audio, reference_compat: bool = False) -> Side:
 
 
 def _find_side(audio: Audio, bins: int, reference_compat: bool) -> tuple[Side, float]:
-    """Side, and mean similarity of the first ``bins`` bins, from one pass."""
+    """Side, and mean similarity of the first ``bins`` bins, from one pass; from a second one where no frame sounds."""
     leaning, similarity = np.zeros(BINS), np.zeros(bins)
-    sounding = sum(_add_leaning(left, right, leaning, similarity) for _, left, right in _spectra(audio))
+    sounding = 0
+    for all_lean in (reference_compat, True):
+        for _, left, right in _spectra(audio):
+            sounding += _add_leaning(left, right, leaning, similarity, all_lean)
+        if sounding or all_lean:
+            break
     before = float(similarity.mean() / sounding) if sounding else 1.0
     if not reference_compat and is_centred(audio):
         return "centre", before
@@ -351,5 +358,5 @@ def mean_similarity(audio: Audio, bins: int = BINS, every: int = 1) -> float:
     """
     nothing, similarity = np.zeros(0), np.zeros(bins)
     spectra = _spectra(audio, every * PANNING_HOP)
-    sounding = sum(_add_leaning(left, right, nothing, similarity) for _, left, right in spectra)
+    sounding = sum(_add_leaning(left, right, nothing, similarity, False) for _, left, right in spectra)
     return float(similarity.mean() / sounding) if sounding else 1.0
