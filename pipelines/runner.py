@@ -1,7 +1,8 @@
-"""Running one task a song on Ray Data: small JSON rows go in and come back, audio never travels."""
+"""Running one Ray task a song: small JSON rows go in and come back, audio never travels."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -15,7 +16,18 @@ Job = dict[str, Any]
 """What a task needs to know of one song; must survive JSON."""
 
 Outcome = dict[str, Any]
-"""What a task says of one song; must survive JSON. Key ``status`` is ok, quarantined or fatal."""
+"""What a task says of one song; must survive JSON. Key ``status`` is ok, quarantined, failed or fatal."""
+
+SONGS_AHEAD = 3.0
+"""Songs that are handed to Ray at a time for each CPU, so that no worker waits for the driver."""
+
+WAIT_SECONDS = 5.0
+"""Time after which the driver looks whether nodes have joined, if no song finishes."""
+
+RETRIES_OF_LOST_WORKERS = 3
+
+OBJECT_STORE_BYTES = 200_000_000
+"""Ray's object store on this machine: it holds tasks and rows, never audio."""
 
 
 _joined: list[str] = []
@@ -26,17 +38,21 @@ class PipelineError(RuntimeError):
 
 
 def run_songs(
-    task: Callable[[Job], Outcome], jobs: Sequence[Job], options: RunOptions, memory: float = 0.0
+    task: Callable[[Job], Outcome],
+    jobs: Sequence[Job],
+    options: RunOptions,
+    memory: Callable[[Job], float] | None = None,
 ) -> Iterator[Outcome]:
     """Run a task on every song and yield what it says, in the order in which songs finish.
 
-    Ray is started at the first song and only if there is one, on this machine unless an address is given.
+    Ray is started at the first song and only if there is one, on this machine unless an address is given. A song whose
+    worker dies every time is reported as failed, and the others go on.
 
     Args:
         task: work on one song.
-        jobs: one for each song.
+        jobs: one for each song; they are started in this order.
         options: where to work.
-        memory: bytes that the largest song needs; Ray runs no more songs at once than fit.
+        memory: bytes that a song needs; Ray runs no more songs at once than fit.
 
     Raises:
         PipelineError: a task could not write, or Ray could not run it.
@@ -44,24 +60,40 @@ def run_songs(
     if not jobs:
         return
     ray = _start(options)
-    import ray.data as ray_data
-    from ray.exceptions import RayError
+    from ray import exceptions
 
-    def row(item: dict[str, str]) -> dict[str, str]:
-        return {"outcome": json.dumps(_guarded(task, json.loads(item["job"])))}
-
-    context = ray_data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.preserve_order = False
-    dataset = ray_data.from_items([{"job": json.dumps(job)} for job in jobs], override_num_blocks=len(jobs))
+    work = ray.remote(num_cpus=1, max_retries=RETRIES_OF_LOST_WORKERS)(_work)
+    shared = ray.put(task)
+    largest = _largest_memory(ray)
+    waiting = iter(jobs)
+    running: dict[Any, Job] = {}
     try:
-        for result in dataset.map(row, num_cpus=1, memory=_schedulable(ray, memory)).iter_rows():
-            outcome = json.loads(result["outcome"])
-            if outcome["status"] == "fatal":
-                raise PipelineError(outcome["message"])
-            yield outcome
-    except RayError as error:
+        while True:
+            window = max(1, round(SONGS_AHEAD * ray.cluster_resources().get("CPU", 1.0)))
+            for job in itertools.islice(waiting, window - len(running)):
+                wanted = int(min(memory(job), largest)) if memory is not None else 0
+                running[work.options(memory=wanted or None).remote(shared, json.dumps(job))] = job
+            if not running:
+                return
+            finished, _ = ray.wait(list(running), timeout=WAIT_SECONDS)
+            for reference in finished:
+                job = running.pop(reference)
+                try:
+                    outcome = json.loads(ray.get(reference))
+                except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError) as error:
+                    outcome = _failed(job, error, str(error))
+                if outcome["status"] == "fatal":
+                    raise PipelineError(outcome["message"])
+                yield outcome
+    except exceptions.RayError as error:
         raise PipelineError(f"Ray could not finish the stage: {error}. Run the same command again to go on.") from error
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
+
+
+def _work(task: Callable[[Job], Outcome], job: str) -> str:
+    return json.dumps(_guarded(task, json.loads(job)))
 
 
 def stop() -> None:
@@ -73,11 +105,9 @@ def stop() -> None:
         _joined.clear()
 
 
-def _schedulable(ray: Any, memory: float) -> int | None:
-    """The request, but never more than a node has: such a task would wait for ever."""
-    available = [node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]]
-    largest = max(available, default=0.0)
-    return int(min(memory, largest)) or None
+def _largest_memory(ray: Any) -> float:
+    """Schedulable bytes of the largest node: a task that asks for more would wait for ever."""
+    return max((node["Resources"].get("memory", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
 
 
 def _guarded(task: Callable[[Job], Outcome], job: Job) -> Outcome:
@@ -90,26 +120,33 @@ def _guarded(task: Callable[[Job], Outcome], job: Job) -> Outcome:
             "message": f"{job['song_id']}: {error}. Free space or mend the storage, and run again.",
         }
     except Exception as error:  # noqa: BLE001 - the boundary between one song and the run
-        return {
-            "status": "failed",
-            "song_id": job["song_id"],
-            "message": f"{type(error).__name__}: {error}",
-            "trace": traceback.format_exc(),
-        }
+        return _failed(job, error, traceback.format_exc())
+
+
+def _failed(job: Job, error: Exception, trace: str) -> Outcome:
+    return {
+        "status": "failed",
+        "song_id": job["song_id"],
+        "message": f"{type(error).__name__}: {error}",
+        "trace": trace,
+    }
 
 
 def _start(options: RunOptions) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
-    import ray.data
 
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
     if not ray.is_initialized():
         address = options.address or os.environ.get("RAY_ADDRESS")
-        local: dict[str, Any] = {} if address else {"num_cpus": options.workers or os.cpu_count(), "num_gpus": 0}
+        local: dict[str, Any] = {}
+        if not address:
+            local = {
+                "num_cpus": options.workers or os.cpu_count(),
+                "num_gpus": 0,
+                "object_store_memory": OBJECT_STORE_BYTES,
+            }
         try:
             ray.init(
                 address=address or "local",

@@ -133,7 +133,7 @@ def run_stage(
         return refused
     total = sum(song_seconds(job["tracks"]) for job in jobs)
     with StageProgress(stage, len(jobs), total, console) as progress:
-        for outcome in run_songs(task, jobs, options, max(song_memory(job["tracks"]) for job in jobs)):
+        for outcome in run_songs(task, jobs, options, lambda job: song_memory(job["tracks"])):
             tracks = songs[outcome["song_id"]]
             if outcome["status"] == "failed":
                 message = f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}"
