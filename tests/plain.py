@@ -68,7 +68,11 @@ def equalise(channel: Array, measured: float, reference: Array, averaging: int) 
     curve = np.sqrt(reference / np.maximum(average, 1e-20))
     grid = np.linspace(0.0, SAMPLE_RATE / 2.0, reference.shape[0])
     taps = scipy.signal.firwin2(settings.EQ_TAPS, grid, curve, fs=SAMPLE_RATE)
-    return scipy.signal.filtfilt(taps, 1.0, levelled)
+    return filtfilt(taps, levelled)
+
+
+def filtfilt(taps: Array, signal: Array) -> Array:
+    return scipy.signal.filtfilt(taps, 1.0, signal)
 
 
 def onsets(signal: Array) -> list[int]:
