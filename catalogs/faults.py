@@ -9,6 +9,7 @@ from pathlib import Path
 REMEDIES: dict[str, str] = {
     "all_stems_silent": "export the stems again, or take the song out of the corpus",
     "ambiguous_stem": "keep one file for each stem, or give file-name patterns that tell them apart",
+    "bad_metadata": "get the file again from the corpus, or correct it",
     "changed": "let no one write to the corpus meanwhile, then run ingest again",
     "channels": "export the file as mono or stereo",
     "damaged": "copy the file again from its source",
@@ -18,11 +19,14 @@ REMEDIES: dict[str, str] = {
     "internal_error": "report it with the trace in the message; the song is tried again at the next run",
     "io_error": "check the disk or the network share, then run ingest again",
     "missing": "put the file back",
+    "missing_metadata": "get the corpus' metadata and put it beside the audio, or name its folder",
     "missing_stem": "add the missing audio to the song's folder, or name it as the corpus layout asks",
     "missing_stream": "check that the file is a .stem.mp4 with five audio streams",
+    "mixed_sources": "name the part's source for this song in a file given with --sources",
     "non_finite": "export the audio again, and look for a faulty plug-in",
     "not_a_file": "put an audio file in its place",
     "not_audio": "export it as WAV, AIFF, FLAC, MP3, Ogg or MP4, or take it out of the corpus",
+    "omitted": "nothing, or move it into the folder of a split if it is wanted nevertheless",
     "path_too_long": "move the corpus to a shorter path",
     "permission": "give the user who runs this the right to read it",
     "sample_rate": "export the audio at a rate from 8000 to 384000 Hz",
@@ -31,6 +35,7 @@ REMEDIES: dict[str, str] = {
     "symlink_loop": "make the link point to the audio, or remove it",
     "truncated": "copy the file again from its source",
     "unknown_split": "put the song into a folder named train, validation or test, or name its split",
+    "unmapped_label": "map the label to a source, or to excluded, in a file given with --sources",
     "unreadable": "export the audio again",
 }
 """What to do about each reason code; docs/input-files.md explains them."""

@@ -148,18 +148,23 @@ def _failed(corpus: str, outcome: Outcome) -> dict[str, Any]:
 
 def _song_to_json(song: CorpusSong) -> dict[str, Any]:
     plain = {field.name: getattr(song, field.name) for field in dataclasses.fields(song)}
-    plain["files"] = {stem: [path_to_uri(file.path), file.stream] for stem, file in song.files.items()}
-    plain["faults"] = [
-        [fault.reason, fault.problem, fault.stem, None if fault.path is None else path_to_uri(fault.path)]
-        for fault in song.faults
-    ]
+    plain["files"] = {part: _located(file) for part, file in song.files.items()}
+    plain["faults"] = [_located(fault) for fault in song.faults]
     return plain
 
 
 def _song_from_json(plain: Mapping[str, Any]) -> CorpusSong:
-    files = {stem: CorpusFile(uri_to_path(uri), stream) for stem, (uri, stream) in plain["files"].items()}
-    faults = tuple(
-        Fault(reason, problem, stem, None if uri is None else uri_to_path(uri))
-        for reason, problem, stem, uri in plain["faults"]
-    )
+    files = {
+        part: CorpusFile(**{**_unlocated(file), "instruments": tuple(file["instruments"])})
+        for part, file in plain["files"].items()
+    }
+    faults = tuple(Fault(**_unlocated(fault)) for fault in plain["faults"])
     return CorpusSong(**{**plain, "files": files, "faults": faults})
+
+
+def _located(item: CorpusFile | Fault) -> dict[str, Any]:
+    return {**dataclasses.asdict(item), "path": None if item.path is None else path_to_uri(item.path)}
+
+
+def _unlocated(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {**plain, "path": None if plain["path"] is None else uri_to_path(plain["path"])}

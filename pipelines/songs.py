@@ -13,6 +13,7 @@ from rich.console import Console
 
 from catalogs.audio_file import AudioFileError, uri_to_path
 from catalogs.ingest import load_song
+from catalogs.material import file_rows
 from catalogs.storage import Location
 from pipelines.config import RunOptions
 from pipelines.progress import StageProgress
@@ -41,12 +42,12 @@ class SongRefusedError(Exception):
 
 
 def song_seconds(tracks: Rows) -> float:
-    """Audio of a song, all its files together, in seconds."""
+    """Audio of a song, all its stems (or files) together, in seconds."""
     return float(sum(row["frames"] / row["sample_rate"] for row in tracks))
 
 
 def song_memory(tracks: Rows) -> float:
-    """Bytes that a task needs for a song: all files decoded to float32 stereo, and one stem's working copies."""
+    """Bytes that a task needs for a song: all stems decoded to float32 stereo, and one stem's working copies."""
     decoded = [row["catalog_frames"] * STEREO_FLOAT32_BYTES for row in tracks]
     return sum(decoded) + WORKING_COPIES * max(decoded)
 
@@ -55,7 +56,7 @@ def decode_tracks(tracks: Rows, stage: str) -> dict[str, NDArray[np.float32]]:
     """Decode all files of a song; they must still be those that were ingested.
 
     Args:
-        tracks: rows of the tracks table.
+        tracks: rows of its stems, as catalogs.material makes them of the tracks table.
         stage: stage named in a refusal.
 
     Returns:
@@ -65,9 +66,9 @@ def decode_tracks(tracks: Rows, stage: str) -> dict[str, NDArray[np.float32]]:
         SongRefusedError: a file was changed or cannot be decoded.
     """
     try:
-        return load_song(tracks)
+        return load_song(file_rows(tracks))
     except AudioFileError as error:
-        guilty = [row for row in tracks if uri_to_path(row["uri"]) == Path(error.path)] or tracks
+        guilty = [row for row in file_rows(tracks) if uri_to_path(row["uri"]) == Path(error.path)] or tracks
         whole = len(guilty) != 1
         raise SongRefusedError([quarantine_row(guilty[0], stage, error.reason, str(error), whole)]) from None
 

@@ -63,9 +63,9 @@ class CatalogSummary:
 
 def summarize(catalog: Catalog) -> CatalogSummary:
     """Count and average; reads tables only."""
-    tracks = catalog.frame("tracks", ["song_id", "corpus", "split", "role", "catalog_frames"])
+    tracks = catalog.frame("tracks", ["song_id", "stem", "corpus", "split", "role", "used", "catalog_frames"])
     songs = tracks.drop_duplicates("song_id")
-    stems = tracks[tracks.role == "stem"]
+    stems = tracks[(tracks.role != "mixture") & tracks.used].groupby(["song_id", "stem"], as_index=False).max()
     tables = catalog.manifest.tables
     shards = catalog.frame("shards") if "shards" in tables else None
     return CatalogSummary(
