@@ -52,9 +52,8 @@ def test_every_corpus_and_each_of_its_options_is_documented():
     from catalogs import corpora
 
     text = (REPOSITORY / "docs" / "corpora.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \| [^|]*(?:\\\|[^|]*)*\|.*\|.*\|.*\|", text, re.MULTILINE)) >= set(
-        corpora.names()
-    )
+    rows = text.split("| --- |", 1)[1].split("\n\n", 1)[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == corpora.names()
     for name in corpora.names():
         options = {field.name for field in dataclasses.fields(corpora.get(name)) if field.init}
         for option in options - {"split", "sources", "roles", "patterns"}:

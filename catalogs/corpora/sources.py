@@ -151,20 +151,23 @@ def name_words(name: str) -> list[str]:
     return [word for word in re.sub(r"\d+", " ", plain).split() if word]
 
 
-@cache
 def read_sources(file: str | None = None) -> SourceTable:
     """The built-in table, under that of a file where one is given.
 
     Errors: ValueError for a file that cannot be read or is not a table of sources.
     """
-    built_in = _parse(resources.files("catalogs.corpora").joinpath(BUILT_IN).read_text("utf-8"), BUILT_IN)
     if file is None:
-        return built_in
+        return _built_in()
     try:
         content = Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f'"{printable(file)}": the table of sources cannot be read ({error})') from None
-    return _parse(content, file).over(built_in)
+    return _parse(content, file).over(_built_in())
+
+
+@cache
+def _built_in() -> SourceTable:
+    return _parse(resources.files("catalogs.corpora").joinpath(BUILT_IN).read_text("utf-8"), BUILT_IN)
 
 
 def _parse(content: str, name: str) -> SourceTable:
