@@ -16,6 +16,7 @@ REMEDIES: dict[str, str] = {
     "dangling_symlink": "make the link point to the audio, or remove it",
     "duplicate_song_id": "remove or rename one of the songs",
     "empty": "export the audio again",
+    "erratum": "nothing, or use --errata to keep the song nevertheless",
     "internal_error": "report it with the trace in the message; the song is tried again at the next run",
     "io_error": "check the disk or the network share, then run ingest again",
     "missing": "put the file back",

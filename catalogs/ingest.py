@@ -207,6 +207,7 @@ def _part_row(song: CorpusSong, part: str, stem: str, file: CorpusFile) -> Row:
         "split": song.split,
         "licence": file.licence or song.licence,
         "provenance": song.provenance,
+        "errata": list(file.errata),
     }
 
 

@@ -53,6 +53,7 @@ TRACKS = pa.schema(
         _field("split", pa.string(), "train, validation or test"),
         _field("licence", pa.string(), "licence of the track where the corpus states one", nullable=True),
         _field("provenance", pa.string(), "where the corpus has the song from, where it tells", nullable=True),
+        _field("errata", pa.list_(pa.string()), "published errors of the file, and what was done about them"),
         _field("uri", pa.string(), "file URI of the input, percent-encoded"),
         _field("stream", pa.int32(), "audio stream inside the file, null for a single-stream file", nullable=True),
         _field("container", pa.string(), "container found in the file, whatever its name says"),

@@ -102,6 +102,9 @@ LayoutOption = Annotated[
     list[str] | None,
     typer.Option("--corpus-option", help="NAME=VALUE, repeatable; further options of the corpus, see docs/corpora.md."),
 ]
+ErrataOption = Annotated[
+    str | None, typer.Option("--errata", help="File of corpora's errors in place of the built-in one, or 'none'.")
+]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes on this machine; default one a core.")]
 AddressOption = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="Address of a Ray cluster; default this machine.")
@@ -183,6 +186,7 @@ def _source(
     roles: Material | None = None,
     sources: str | None = None,
     layout: list[str] | None = None,
+    errata: str | None = None,
 ) -> Source:
     from pipelines.ingest import Source
 
@@ -198,7 +202,7 @@ def _source(
         if not separator or not stem or not glob:
             raise ValueError(f"--pattern {pattern!r}: expected STEM=GLOB, for example vocals='*vox*.wav'")
         options.setdefault("patterns", {}).setdefault(stem, []).append(glob)
-    return Source(corpus, root, options)
+    return Source(corpus, root, options, errata)
 
 
 @app.command()
@@ -211,6 +215,7 @@ def build_catalog(
     roles: RolesOption = None,
     sources: SourcesOption = None,
     corpus_option: LayoutOption = None,
+    errata: ErrataOption = None,
     statistics: StatisticsOption = None,
     effects: EffectsOption = DEFAULT_EFFECTS_TEXT,
     impulse_responses: ResponsesOption = None,
@@ -253,7 +258,7 @@ def build_catalog(
             subtype=subtype.value,
             segment_seconds=segment_seconds,
         )
-        source = _source(corpus, root, pattern, split, roles, sources, corpus_option)
+        source = _source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
         options = RunOptions(workers, address)
         if dry_run:
             _output().print(describe_plan(plan_build(source, normalization, options)), soft_wrap=True)
@@ -273,6 +278,7 @@ def ingest(
     roles: RolesOption = None,
     sources: SourcesOption = None,
     corpus_option: LayoutOption = None,
+    errata: ErrataOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
 ) -> None:
@@ -285,7 +291,7 @@ def ingest(
 
     with _errors_to_exit_code():
         workspace = Workspace(out)
-        source = _source(corpus, root, pattern, split, roles, sources, corpus_option)
+        source = _source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
         with workspace.locked():
             run(workspace, source, RunOptions(workers, address), _console())
 

@@ -136,6 +136,7 @@ def _track(song: str, stem: ShardStem) -> Row:
         "split": SPLITS[song],
         "licence": "CC0-1.0",
         "provenance": None,
+        "errata": [],
         "uri": f"file:///corpus/{digest(song)}/{stem.name}.wav",
         "stream": None,
         "container": "WAV",

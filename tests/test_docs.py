@@ -66,7 +66,7 @@ def test_tables_of_sources_in_the_documents_can_be_read(tmp_path):
     (snippet,) = re.findall(r"^```toml\n(.+?)^```$", (REPOSITORY / "docs" / "corpora.md").read_text(), re.DOTALL | re.M)
     (tmp_path / "mine.toml").write_text(snippet)
     table = read_sources(str(tmp_path / "mine.toml"))
-    assert table.songs["medleydb/TheSoSoGlos_Emergency"] == {"S08": "bass"}
+    assert table.songs["medleydb/Artist_Title"] == {"S08": "bass"}
 
 
 def test_settings_of_the_sources_are_those_of_the_code():

@@ -25,7 +25,8 @@ class CorpusFile:
     corpus' own labels (``free_name``: a name that somebody gave the file), ``family`` its coarser one, and
     ``belongs_to`` names the stem file that a raw was
     made into. ``bleed`` says whether other sources are heard in it, None where the corpus does not tell;
-    ``licence`` is the file's own where it differs from the song's.
+    ``licence`` is the file's own where it differs from the song's; ``errata`` are published errors of it, in
+    words.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class CorpusFile:
     belongs_to: str | None = None
     bleed: bool | None = None
     licence: str | None = None
+    errata: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

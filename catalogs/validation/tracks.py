@@ -24,7 +24,7 @@ def _songs(evidence: Evidence) -> pd.DataFrame:
 
 
 def _rows(evidence: Evidence) -> pd.DataFrame:
-    frame = evidence.tables["tracks"].drop(columns=["conversions", "instruments"])
+    frame = evidence.tables["tracks"].drop(columns=["conversions", "instruments", "errata"])
     rate = frame["sample_rate"].where(frame["sample_rate"] > 0)
     expected_frames = np.round(frame["frames"] * SAMPLE_RATE / rate)
     song_id = frame["song_id"].fillna("")

@@ -56,6 +56,7 @@ def track(song: str, stem: str, split: str, sample_rate: int = 44_100, frames: i
         "split": split,
         "licence": None,
         "provenance": None,
+        "errata": [],
         "uri": f"file:///corpus/{song.split('/')[1]}/{stem}.wav",
         "stream": None,
         "container": "WAV",

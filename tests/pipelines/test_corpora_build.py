@@ -110,6 +110,19 @@ def test_a_plan_counts_what_is_used(truth: dict[str, list[TrueSong]]) -> None:
     assert plan.input_bytes == sum(file.path.stat().st_size for song in songs for file in song.files)
 
 
+def test_errata_are_counted_and_can_be_left_out(truth: dict[str, list[TrueSong]], tmp_path: Path) -> None:
+    root = truth["dsd100"][0].files[0].path.parents[3]
+    errata = tmp_path / "mine.toml"
+    errata.write_text(
+        '[[erratum]]\ncorpora = ["dsd100"]\nsong = "Artist - Third\'s"\neffect = "drop"\n'
+        'cause = "it is no music"\nsource = "a page"\n'
+    )
+    output = run("ingest", "--corpus", "dsd100", root, "--out", tmp_path / "catalog", "--errata", errata)
+    assert "1 songs dropped" in output
+    output = run("ingest", "--corpus", "dsd100", root, "--out", tmp_path / "catalog", "--errata", "none")
+    assert "errata" not in output
+
+
 def test_labels_without_a_source_are_listed_with_counts(tmp_path: Path) -> None:
     for name in ("01_Kick", "02_Room", "03_Thing"):
         for song in ("A_B", "C_D"):
