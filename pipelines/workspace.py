@@ -133,12 +133,12 @@ class Workspace:
         location = self._work / "ingested.parquet"
         if not location.exists():
             raise PipelineError(f"{self.target}: nothing ingested yet; run 'fxnorm-data ingest' first")
-        return read_table(location).to_pylist()
+        return _tracks(read_table(location))
 
     def previously_ingested(self) -> Rows:
         """Rows of the ingest before this one; empty for the first."""
         location = self._work / "ingested.parquet"
-        return read_table(location).to_pylist() if location.exists() else []
+        return _tracks(read_table(location)) if location.exists() else []
 
     def save_ingested(self, rows: Rows) -> None:
         """Replace the rows of all songs that passed ingest."""
@@ -171,6 +171,11 @@ class Workspace:
         """Replace what a stage has refused."""
         ordered = sorted(rows, key=lambda row: (row["song_id"], row["stem"] or "", row["reason"]))
         (self._work / f"quarantine-{stage}.json").write_bytes(json.dumps(ordered, indent=1).encode())
+
+
+def _tracks(table: pa.Table) -> Rows:
+    """Rows of the tracks table; those of a version that knew one file for each stem get what it left out."""
+    return [{"part": row["stem"], "used": True, "instruments": [], "errata": [], **row} for row in table.to_pylist()]
 
 
 def quarantine_row(

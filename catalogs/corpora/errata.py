@@ -51,7 +51,8 @@ def corrected(
 ) -> Iterator[CorpusSong]:
     """The songs with what their errata do to them.
 
-    Parts of which a user has named the source (``decided``, by song id) are neither dropped nor relabelled.
+    A mixture that is the sum of the stems loses a dropped part with them. Parts of which a user has named the
+    source (``decided``, by song id) are neither dropped nor relabelled.
     """
     by_song: dict[tuple[str, str], list[Erratum]] = {}
     for erratum in errata:
@@ -72,12 +73,12 @@ def _corrected(song: CorpusSong, erratum: Erratum, decided: Mapping[str, str]) -
             return dataclasses.replace(song, faults=(*song.faults, fault))
         return _with_files(song, song.files, erratum, stem=None)
     stem = {"drop": EXCLUDED, "relabel": erratum.to}.get(erratum.effect)
-    parts = [part for part in (erratum.part, f"{MIXTURE}/{erratum.part}") if part in song.files]
-    if stem is not None and erratum.part not in decided:
-        moved = [part for part, file in song.files.items() if part == erratum.part or file.belongs_to == erratum.part]
-        song = _with_files(song, moved, erratum, stem)
-        parts = [part for part in parts if part not in moved]
-    return _with_files(song, parts, erratum, stem=None)
+    if stem is None or erratum.part in decided:
+        parts = [part for part in (erratum.part, f"{MIXTURE}/{erratum.part}") if part in song.files]
+        return _with_files(song, parts, erratum, stem=None)
+    moved = [part for part, file in song.files.items() if part == erratum.part or file.belongs_to == erratum.part]
+    kept = {part: file for part, file in song.files.items() if stem != EXCLUDED or part != f"{MIXTURE}/{erratum.part}"}
+    return _with_files(dataclasses.replace(song, files=kept), moved, erratum, stem)
 
 
 def _with_files(song: CorpusSong, parts: Iterable[str], erratum: Erratum, stem: str | None) -> CorpusSong:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from catalogs.corpora.corpus import CorpusSong, artist_and_title
 from catalogs.corpora.folders import Found, check_split, found_folders, nothing_found, own_split, split_of
 from catalogs.corpora.sources import SourceTable, read_sources
-from catalogs.schemas import MATERIALS, MIXTURE
+from catalogs.schemas import EXCLUDED, MATERIALS, MIXTURE
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class LabelledCorpus(ABC):
 
 
 def with_mixture_of_stems(song: CorpusSong) -> CorpusSong:
-    """The song with all its stem files as parts of its mixture, which is their sum."""
+    """The song with all its stem files that belong to a source as parts of its mixture, which is their sum."""
     mixture = {
         f"{MIXTURE}/{part}": dataclasses.replace(file, stem=MIXTURE)
         for part, file in song.files.items()
-        if file.role == "stem"
+        if file.role == "stem" and file.stem != EXCLUDED
     }
     return dataclasses.replace(song, files={**song.files, **mixture})

@@ -120,6 +120,10 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             f'"{printable(table)}": a manifest has a column {needed}; this one has {", ".join(names) or "none"}; '
             "rename its columns"
         )
+    if not rows:
+        raise CorpusLayoutError(
+            f'"{printable(table)}": no song of the corpus manifest: the table has no rows; add some'
+        )
     for number, row in enumerate(rows, start=1):
         yield number, {name: _as_text(row.get(name)) for name in COLUMNS}
 

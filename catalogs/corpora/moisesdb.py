@@ -1,7 +1,7 @@
 """MoisesDB: 240 songs as folders of stems, each of one or more tracks; there is no mixture file.
 
 Layout: ``<root>/[<provider>/]<uuid>/data.json`` and ``<root>/[<provider>/]<uuid>/<stem>/<track id>.wav``. The mixture
-is the sum of all tracks, the shorter ones padded with zeros at their end.
+is the sum of all tracks that belong to a source, the shorter ones padded with zeros at their end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from catalogs.corpora.corpus import CorpusFile, CorpusSong
 from catalogs.corpora.descriptions import UNREADABLE, bad_description, flag, line, read_description
-from catalogs.corpora.folders import Found
+from catalogs.corpora.folders import Found, is_folder
 from catalogs.corpora.labelled import LabelledCorpus
 from catalogs.faults import Fault
 
@@ -66,9 +66,12 @@ def _files(folder: Path, about: Mapping[str, Any]) -> tuple[dict[str, CorpusFile
     faults = []
     for stem in about["stems"]:
         family = stem["stemName"]
+        place = folder / family
+        if not is_folder(place):
+            place = folder / family.replace(" ", "_")
         for track in stem["tracks"]:
             part = f"{family}/{track['id']}"
-            path = folder / family / f"{track['id']}.{track.get('extension') or 'wav'}"
+            path = place / f"{track['id']}.{track.get('extension') or 'wav'}"
             if part in files:
                 faults.append(Fault("bad_metadata", f"it lists {part} twice", part, folder / DESCRIPTION))
             kind = track.get("trackType")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -98,6 +99,13 @@ class TestSumming:
         soundfile.write(raw, np.zeros((1_000, 1)), RATE)
         assert hashes() == stems
         assert hashes(roles="raw") != raws
+
+    def test_the_hash_of_a_song_of_whole_stems_is_that_of_its_stems_and_contents(self, tmp_path: Path) -> None:
+        write_layout("musdb18hq", tmp_path, ONE)
+        rows = ingest_song(only("musdb18hq", tmp_path)).tracks
+        files = sorted((row["stem"], row["stream"], row["content_hash"]) for row in rows)
+        expected = hashlib.blake2b(json.dumps(files).encode(), digest_size=16).hexdigest()
+        assert {row["song_hash"] for row in rows} == {expected}
 
 
 class TestDsd100:
@@ -232,6 +240,22 @@ class TestMoisesDb:
         song = only("moisesdb", tmp_path)
         assert [fault.reason for fault in song.faults] == ["unmapped_label"]
         assert '"percussion of a new kind" or "percussion of a new family"' in song.faults[0].problem
+
+    def test_a_click_is_neither_in_a_stem_nor_in_the_mixture(self, tmp_path: Path) -> None:
+        (truth,) = write_layout("moisesdb", tmp_path, ONE)
+        about = yaml.safe_load(truth.others[0].read_text("utf-8"))
+        about["stems"][-1]["tracks"][0]["trackType"] = "click track"
+        rewrite(truth.others[0], about)
+        tracks = ingest_song(only("moisesdb", tmp_path)).tracks
+        (click,) = (row for row in tracks if row["stem"] == "excluded")
+        assert [row["part"] for row in tracks if row["uri"] == click["uri"]] == [click["part"]]
+
+    def test_a_stem_with_a_blank_in_its_name_lies_in_a_folder_without(self, tmp_path: Path) -> None:
+        (truth,) = write_layout("moisesdb", tmp_path, ONE)
+        about = yaml.safe_load(truth.others[0].read_text("utf-8"))
+        about["stems"][-1]["stemName"] = "other keys"
+        rewrite(truth.others[0], about)
+        assert reasons(only("moisesdb", tmp_path)) == []
 
     @pytest.mark.parametrize("content", ["{", "[]", '{"stems": [{"stemName": "bass"}]}'])
     def test_a_description_that_is_none_is_refused(self, tmp_path: Path, content: str) -> None:
@@ -368,6 +392,13 @@ class TestEnstDrums:
         touch(tmp_path / "drummer_1" / "audio" / "wet_mix" / "norm_002_phrase.wav")
         assert only("enst_drums", tmp_path).title is not None
 
+    def test_the_music_that_was_played_to_is_set_aside(self, tmp_path: Path) -> None:
+        (truth,) = write_layout("enst_drums", tmp_path, ONE)
+        wet = next(file.path for file in truth.files if file.role == "mixture")
+        touch(tmp_path / "drummer_1" / "audio" / "accompaniment" / wet.name)
+        song = only("enst_drums", tmp_path)
+        assert (song.files["accompaniment"].stem, song.faults) == ("excluded", ())
+
     def test_the_dry_mix_may_stand_for_the_microphones(self, tmp_path: Path) -> None:
         (truth,) = write_layout("enst_drums", tmp_path, ONE)
         dry = next(file for file in truth.files if file.path.parent.name == "dry_mix")
@@ -453,6 +484,10 @@ class TestManifest:
             self.write(tmp_path, list(rows))
             with pytest.raises(CorpusLayoutError, match=f"a manifest has a column {needed}; this one has"):
                 only("manifest", tmp_path)
+        (tmp_path / "manifest.csv").write_text("song,path,stem\n")
+        for root in (tmp_path, tmp_path / "manifest.csv"):
+            with pytest.raises(CorpusLayoutError, match="the table has no rows"):
+                only("manifest", root)
         (tmp_path / "manifest.csv").unlink()
         (tmp_path / "manifest.parquet").write_bytes(b"no table")
         with pytest.raises(CorpusLayoutError, match="cannot be read as a table"):

@@ -73,11 +73,14 @@ def test_a_note_on_the_song_is_told_with_all_its_files(medleydb: Path) -> None:
     assert all(file.errata for file in song.files.values())
 
 
-def test_a_mixture_that_is_a_sum_keeps_what_a_dropped_part_brings(tmp_path: Path) -> None:
+def test_a_mixture_that_is_a_sum_loses_a_dropped_part(tmp_path: Path) -> None:
     write_layout("moisesdb", tmp_path, ONE)
-    (part,) = (part for part in next(iter(corpora.get("moisesdb").songs(tmp_path))).files if part.startswith("guitar/"))
+    whole = next(iter(corpora.get("moisesdb").songs(tmp_path)))
+    (part,) = (part for part in whole.files if part.startswith("guitar/"))
     song = correct("moisesdb", tmp_path, erratum("drop", part))
-    assert (song.files[part].stem, song.files[f"{MIXTURE}/{part}"].stem) == ("excluded", MIXTURE)
+    assert song.files[part].stem == "excluded"
+    assert set(whole.files) - set(song.files) == {f"{MIXTURE}/{part}"}
+    assert not ingest_song(song).quarantine
 
 
 def test_songs_are_found_by_either_of_their_names(tmp_path: Path) -> None:

@@ -44,23 +44,49 @@ MOISESDB_FAMILIES = {
     "wind": "other",
 }
 
-MEDLEYDB_INSTRUMENTS = {
-    "drum set": "drums",
-    "auxiliary percussion": "drums",
-    "electric bass": "bass",
-    "double bass": "bass",
-    "bass clarinet": "other",
-    "bass drum": "drums",
-    "bassoon": "other",
-    "tuba": "other",
-    "vibraphone": "other",
-    "fx/processed sound": "other",
-    "male rapper": "vocals",
-    "vocalists": "vocals",
-    "choir": "vocals",
-    "french horn section": "other",
-    "Main System": "excluded",
+MOISESDB_KINDS = {
+    "lead male singer": "vocals",
+    "human choir": "vocals",
+    "other (vocoder, beatboxing etc)": "vocals",
+    "bass synthesizer (moog etc)": "bass",
+    "contrabass/double bass (bass of instrings)": "bass",
+    "contrabass/double_bass_(bass_of_instrings)": "bass",
+    "tuba (bass of brass)": "other",
+    "bassoon_(bass_of_woodwind)": "other",
+    "overheads": "drums",
+    "click track": "excluded",
+    "banjo, mandolin, ukulele, harp etc": "other",
+    "a-tonal_percussion_(claps,_shakers,_congas,_cowbell_etc)": "drums",
+    "pitched_percussion_(mallets,_glockenspiel,_...)": "other",
 }
+
+MEDLEYDB_LABELS = {
+    "vocals": (
+        "male singer", "female singer", "male speaker", "female speaker", "male rapper", "female rapper",
+        "male screamer", "female screamer", "vocalists", "choir", "beatboxing",
+    ),
+    "drums": (
+        "drum set", "drum machine", "kick drum", "snare drum", "bass drum", "toms", "timpani", "bongo", "conga",
+        "darbuka", "doumbek", "tabla", "tambourine", "auxiliary percussion", "high hat", "cymbal", "gong", "triangle",
+        "cowbell", "sleigh bells", "cabasa", "guiro", "gu", "castanet", "claps", "rattle", "shaker", "maracas", "snaps",
+    ),
+    "bass": ("electric bass", "double bass"),
+    "other": (
+        "acoustic guitar", "clean electric guitar", "distorted electric guitar", "lap steel guitar", "slide guitar",
+        "piano", "tack piano", "electric piano", "xylophone", "vibraphone", "marimba", "glockenspiel", "chimes", "erhu",
+        "violin", "viola", "cello", "dilruba", "violin section", "viola section", "cello section", "string section",
+        "banjo", "guzheng", "harp", "harpsichord", "liuqin", "mandolin", "oud", "sitar", "ukulele", "zhongruan",
+        "dulcimer", "yangqin", "dizi", "flute", "flute section", "piccolo", "bamboo flute", "panpipes", "recorder",
+        "alto saxophone", "baritone saxophone", "bass clarinet", "clarinet", "clarinet section", "tenor saxophone",
+        "soprano saxophone", "oboe", "english horn", "bassoon", "bagpipe", "trumpet", "cornet", "trombone",
+        "french horn", "euphonium", "tuba", "brass section", "french horn section", "trombone section", "horn section",
+        "trumpet section", "harmonica", "concertina", "accordion", "bandoneon", "harmonium", "pipe organ", "melodica",
+        "synthesizer", "theremin", "fx/processed sound", "scratches", "sampler", "electronic organ", "crowd", "whistle",
+    ),
+    "excluded": ("Main System",),
+}  # fmt: skip
+
+MEDLEYDB_INSTRUMENTS = {label: source for source, labels in MEDLEYDB_LABELS.items() for label in labels}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +94,7 @@ MEDLEYDB_INSTRUMENTS = {
     [
         ("slakh2100", GENERAL_MIDI_CLASSES),
         ("moisesdb", MOISESDB_FAMILIES),
+        ("moisesdb", MOISESDB_KINDS),
         ("medleydb", MEDLEYDB_INSTRUMENTS),
     ],
 )

@@ -119,6 +119,12 @@ def test_errata_are_counted_and_can_be_left_out(truth: dict[str, list[TrueSong]]
     )
     output = run("ingest", "--corpus", "dsd100", root, "--out", tmp_path / "catalog", "--errata", errata)
     assert "1 songs dropped" in output
+    assert (
+        json.loads(run("inspect", tmp_path / "catalog", "--json", "--draft"))["quarantined"][0]["reason"] == "erratum"
+    )
+    errata.write_text(errata.read_text().replace('"drop"', '"bleed"\npart = "vocals"'))
+    assert "1 bleed" in run("ingest", "--corpus", "dsd100", root, "--out", tmp_path / "catalog", "--errata", errata)
+    assert json.loads(run("inspect", tmp_path / "catalog", "--json", "--draft"))["errata"] == {"bleed": 1}
     output = run("ingest", "--corpus", "dsd100", root, "--out", tmp_path / "catalog", "--errata", "none")
     assert "errata" not in output
 
