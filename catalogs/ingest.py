@@ -28,7 +28,7 @@ from catalogs.audio_file import (
 )
 from catalogs.corpora.corpus import CorpusFile, CorpusSong
 from catalogs.faults import Fault
-from catalogs.schemas import MIXTURE
+from catalogs.schemas import EXCLUDED, MIXTURE
 from fxnorm.settings import SAMPLE_RATE
 
 Row = dict[str, Any]
@@ -77,48 +77,70 @@ def mark_duplicates(songs: Iterable[CorpusSong]) -> Iterator[CorpusSong]:
         yield song
 
 
+def is_used(song: CorpusSong, stem: str, file: CorpusFile) -> bool:
+    """Whether the later stages take a file: the mixture, and what has the role of the song's material."""
+    return stem == MIXTURE or (stem != EXCLUDED and file.role == song.material)
+
+
 def ingest_song(song: CorpusSong, known: Mapping[TrackKey, Row] | None = None) -> SongIngest:
     """Probe and hash all files of a song.
 
     Where URI, size and modification time equal those of a row in ``known``, that row's findings are taken and
     the file is not read. A song with any fault is refused, with a ``quarantine`` row for each of its faults.
     """
+    files = dict(sorted(song.files.items()))
+    stems = {part: file.stem or part for part, file in files.items()}
     findings: dict[str, Row] = {}
     faults = list(song.faults)
+    if not faults and files and not any(is_used(song, stems[p], f) for p, f in files.items() if stems[p] != MIXTURE):
+        problem = f"none of its files is a {song.material} that belongs to a source"
+        faults.append(Fault("missing_stem", problem, path=next(iter(files.values())).path.parent))
     hashes: dict[Path, str] = {}
-    for stem, file in sorted(song.files.items()):
+    for part, file in files.items():
         try:
-            findings[stem] = _finding(file, known or {}, hashes)
+            findings[part] = _finding(file, known or {}, hashes)
         except AudioFileError as error:
-            faults.append(error.fault(stem))
+            faults.append(error.fault(stems[part]))
     if faults:
         return SongIngest(song.song_id, [], [_quarantine_row(song, f) for f in _merged(faults)])
     _equalise_streams(findings)
-    song_hash = _song_hash(findings)
-    return SongIngest(song.song_id, [_track_row(song, s, f, song_hash) for s, f in findings.items()], [])
+    rows = [{**_part_row(song, part, stems[part], files[part]), **findings[part]} for part in files]
+    song_hash = _song_hash(row for row in rows if row["used"])
+    return SongIngest(song.song_id, [{**row, "song_hash": song_hash} for row in rows], [])
 
 
 def load_song(rows: Sequence[Row], sample_rate: int = SAMPLE_RATE) -> dict[str, np.ndarray]:
     """The audio of a song's ``tracks`` rows: stem name to float32 (frames, 2) at ``sample_rate`` (Hz).
 
-    Each stem keeps its own length; at the catalog's rate that is ``catalog_frames``. A file is opened once
-    for all its streams.
+    Each stem keeps its own length; at the catalog's rate that is ``catalog_frames``. Rows of one stem are
+    summed in the order of their content, the shorter ones padded with zeros at their end. A file is opened
+    once for all its streams.
 
     Errors: AudioFileError as for ``catalogs.audio_file.decode``, or with reason ``changed`` where size or
     modification time are no longer those of the rows.
     """
     by_uri: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["content_hash"]):
         by_uri.setdefault(row["uri"], []).append(row)
-    song = {}
+    song: dict[str, np.ndarray] = {}
     for uri, group in by_uri.items():
         path = uri_to_path(uri)
         status = file_status(path)
         if any((status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]) for row in group):
             raise AudioFileError("changed", path, "it was changed after it was ingested")
         streams = decode_streams(path, {row["stream"]: row["frames"] for row in group}, sample_rate)
-        song.update({row["stem"]: streams[row["stream"]] for row in group})
+        for row in group:
+            song[row["stem"]] = _sum(song.get(row["stem"]), streams[row["stream"]])
     return {row["stem"]: song[row["stem"]] for row in rows}
+
+
+def _sum(audio: np.ndarray | None, part: np.ndarray) -> np.ndarray:
+    if audio is None:
+        return part
+    longer, shorter = (audio, part) if len(audio) >= len(part) else (part, audio)
+    total = longer.copy()
+    total[: len(shorter)] += shorter
+    return total
 
 
 def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path, str]) -> Row:
@@ -162,24 +184,30 @@ def _equalise_streams(findings: Mapping[str, Row]) -> None:
             finding["frames"], finding["catalog_frames"] = mixture["frames"], mixture["catalog_frames"]
 
 
-def _song_hash(findings: Mapping[str, Row]) -> str:
-    files = [(stem, finding["stream"], finding["content_hash"]) for stem, finding in sorted(findings.items())]
-    return hashlib.blake2b(json.dumps(files).encode(), digest_size=16).hexdigest()
+def _song_hash(rows: Iterable[Row]) -> str:
+    files = [(row["stem"], row["stream"], row["content_hash"]) for row in rows]
+    ordered = sorted(files, key=lambda file: (file[0], file[2], -1 if file[1] is None else file[1]))
+    return hashlib.blake2b(json.dumps(ordered).encode(), digest_size=16).hexdigest()
 
 
-def _track_row(song: CorpusSong, stem: str, finding: Row, song_hash: str) -> Row:
+def _part_row(song: CorpusSong, part: str, stem: str, file: CorpusFile) -> Row:
     return {
         "song_id": song.song_id,
         "stem": stem,
-        "role": "mixture" if stem == MIXTURE else "stem",
+        "part": part,
+        "role": "mixture" if stem == MIXTURE else file.role,
+        "used": is_used(song, stem, file),
         "corpus": song.corpus,
         "native_id": song.native_id,
         "title": song.title,
         "artist": song.artist,
+        "genre": song.genre,
+        "instruments": list(file.instruments),
+        "bleed": file.bleed,
         "split": song.split,
-        "licence": song.licence,
-        "song_hash": song_hash,
-        **finding,
+        "licence": file.licence or song.licence,
+        "provenance": song.provenance,
+        "errata": list(file.errata),
     }
 
 

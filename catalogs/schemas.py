@@ -14,7 +14,16 @@ FORMAT_VERSION = 1
 MIXTURE = "mixture"
 """Name under which the engineer's mix stands in the column ``stem``."""
 
-ROLES = ("stem", "mixture")
+EXCLUDED = "excluded"
+"""Name that stands in the column ``stem`` for files that are recorded and belong to no stem."""
+
+ROLES = ("stem", "mixture", "raw")
+STORED_ROLES = ("stem", "mixture")
+"""Roles in the audio shards, where raws in use are stems."""
+
+MATERIALS = ("stem", "raw")
+"""Roles of which a song is normalised one."""
+
 SPLITS = ("train", "validation", "test")
 EFFECT_STATUSES = ("applied", "limited", "unchanged", "skipped")
 
@@ -30,14 +39,21 @@ _ROLE = _field("role", pa.string(), "stem or mixture")
 TRACKS = pa.schema(
     [
         _SONG,
-        _STEM,
-        _ROLE,
+        _field("stem", pa.string(), "stem that the file is part of: a source, 'mixture', or 'excluded'"),
+        _field("part", pa.string(), "name of the file in its song; the stem's name where that is the whole stem"),
+        _field("role", pa.string(), "stem, mixture, or raw (an unprocessed recording)"),
+        _field("used", pa.bool_(), "whether the later stages take the file; those of one stem are summed"),
         _field("corpus", pa.string(), "name of the corpus adapter"),
         _field("native_id", pa.string(), "the corpus' own name of the song"),
         _field("title", pa.string(), "song title", nullable=True),
         _field("artist", pa.string(), "artist", nullable=True),
+        _field("genre", pa.string(), "genre where the corpus states one", nullable=True),
+        _field("instruments", pa.list_(pa.string()), "the corpus' labels of what plays; empty where it has none"),
+        _field("bleed", pa.bool_(), "other sources are heard in it; null where unknown", nullable=True),
         _field("split", pa.string(), "train, validation or test"),
         _field("licence", pa.string(), "licence of the track where the corpus states one", nullable=True),
+        _field("provenance", pa.string(), "where the corpus has the song from, where it tells", nullable=True),
+        _field("errata", pa.list_(pa.string()), "published errors of the file, and what was done about them"),
         _field("uri", pa.string(), "file URI of the input, percent-encoded"),
         _field("stream", pa.int32(), "audio stream inside the file, null for a single-stream file", nullable=True),
         _field("container", pa.string(), "container found in the file, whatever its name says"),
@@ -49,7 +65,7 @@ TRACKS = pa.schema(
         _field("bytes", pa.int64(), "size of the input file"),
         _field("modified_ns", pa.int64(), "modification time of the input file, ns since 1970"),
         _field("content_hash", pa.string(), "BLAKE2b-128 of the input file's bytes, hexadecimal"),
-        _field("song_hash", pa.string(), "BLAKE2b-128 over the content hashes of all files of the song"),
+        _field("song_hash", pa.string(), "BLAKE2b-128 over the content hashes of the files in use"),
         _field("conversions", pa.list_(pa.string()), "what decoding changes: channels, rate, misleading name"),
     ],
     metadata={

@@ -21,7 +21,7 @@ from fxnorm.statistics import Statistics, Targets, measure_statistics
 from fxnorm.stereo import is_silent
 from pipelines.config import AnalysisConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, refusals_remembered, run_stage, stems_of
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
 from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
 
 STAGE = "analyze"
@@ -56,9 +56,10 @@ class AnalyzeSong:
 
     def _measure(self, job: Job) -> Rows:
         measured = []
-        for name, tracks in stems_of(job["tracks"]).items():
-            samples = decode_stem(tracks, STAGE)
-            if tracks[0]["role"] == "mixture":
+        for track in mixture_last(job["tracks"]):
+            name = track["stem"]
+            samples = decode_stem(track, STAGE)
+            if track["role"] == "mixture":
                 continue
             if self.effects and not is_silent(samples):
                 targets = Targets()
@@ -66,7 +67,7 @@ class AnalyzeSong:
                     targets = self.preceding.targets(name, self.config.settings)
                 chain = ChainConfig(effects=self.effects, settings=self.config.settings)
                 samples, _ = normalize_stem(samples, name, targets, chain, job["song_id"])
-            measured.append((analyze_stem(samples, self.config.settings), tracks[0]))
+            measured.append((analyze_stem(samples, self.config.settings), track))
             del samples
         if all(features.silent for features, _ in measured):
             message = (

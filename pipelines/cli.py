@@ -49,10 +49,18 @@ for training_command in (training_cli.train, training_cli.mix, training_cli.eval
 stats_app = typer.Typer(help="Show, merge, export and import statistics.", no_args_is_help=True)
 app.add_typer(stats_app, name="stats")
 
+sources_app = typer.Typer(help="Show which source each instrument belongs to, and find the labels that have none.")
+app.add_typer(sources_app, name="sources", no_args_is_help=True)
+
 
 class Search(StrEnum):
     bisection = "bisection"
     scan = "scan"
+
+
+class Material(StrEnum):
+    stem = "stem"
+    raw = "raw"
 
 
 class Mode(StrEnum):
@@ -71,7 +79,9 @@ class FileSubtype(StrEnum):
     float = "FLOAT"
 
 
-CorpusOption = Annotated[str, typer.Option("--corpus", help="Layout of the corpus: folder, musdb18 or musdb18hq.")]
+CorpusOption = Annotated[
+    str, typer.Option("--corpus", help="Layout of the corpus: folder, musdb18hq, medleydb, ...; see docs/corpora.md.")
+]
 RootArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the corpus.")]
 CatalogArgument = Annotated[str, typer.Argument(metavar="CATALOG", help="Path or URI of the catalog.")]
 OutOption = Annotated[str, typer.Option("--out", "-o", help="Path or URI of the catalog.")]
@@ -81,6 +91,19 @@ PatternOption = Annotated[
 ]
 SplitOption = Annotated[
     str | None, typer.Option("--split", help="train, validation or test, for songs whose folders do not tell.")
+]
+RolesOption = Annotated[
+    Material | None, typer.Option("--roles", help="What is normalised, of corpora that have both; see docs/corpora.md.")
+]
+SourcesOption = Annotated[
+    str | None, typer.Option("--sources", help="File that maps instruments to sources, before the built-in table.")
+]
+LayoutOption = Annotated[
+    list[str] | None,
+    typer.Option("--corpus-option", help="NAME=VALUE, repeatable; further options of the corpus, see docs/corpora.md."),
+]
+ErrataOption = Annotated[
+    str | None, typer.Option("--errata", help="File of corpora's errors in place of the built-in one, or 'none'.")
 ]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes on this machine; default one a core.")]
 AddressOption = Annotated[
@@ -155,16 +178,31 @@ def _effects(text: str, responses: str | None, prereverb: str | None) -> tuple[s
     return tuple(name for name in EFFECTS if name in wanted)
 
 
-def _source(corpus: str, root: Path, patterns: list[str] | None, split: str | None) -> Source:
+def _source(
+    corpus: str,
+    root: Path,
+    patterns: list[str] | None = None,
+    split: str | None = None,
+    roles: Material | None = None,
+    sources: str | None = None,
+    layout: list[str] | None = None,
+    errata: str | None = None,
+) -> Source:
     from pipelines.ingest import Source
 
-    options: dict[str, Any] = {} if split is None else {"split": split}
+    given = {"split": split, "roles": None if roles is None else roles.value, "sources": sources}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for option in layout or []:
+        name, separator, value = option.partition("=")
+        if not separator or not name:
+            raise ValueError(f"--corpus-option {option!r}: expected NAME=VALUE, for example metadata=/data/Metadata")
+        options[name] = {"true": True, "false": False}.get(value.lower(), value)
     for pattern in patterns or []:
         stem, separator, glob = pattern.partition("=")
         if not separator or not stem or not glob:
             raise ValueError(f"--pattern {pattern!r}: expected STEM=GLOB, for example vocals='*vox*.wav'")
         options.setdefault("patterns", {}).setdefault(stem, []).append(glob)
-    return Source(corpus, root, options)
+    return Source(corpus, root, options, errata)
 
 
 @app.command()
@@ -174,6 +212,10 @@ def build_catalog(
     corpus: CorpusOption,
     pattern: PatternOption = None,
     split: SplitOption = None,
+    roles: RolesOption = None,
+    sources: SourcesOption = None,
+    corpus_option: LayoutOption = None,
+    errata: ErrataOption = None,
     statistics: StatisticsOption = None,
     effects: EffectsOption = DEFAULT_EFFECTS_TEXT,
     impulse_responses: ResponsesOption = None,
@@ -216,7 +258,7 @@ def build_catalog(
             subtype=subtype.value,
             segment_seconds=segment_seconds,
         )
-        source = _source(corpus, root, pattern, split)
+        source = _source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
         options = RunOptions(workers, address)
         if dry_run:
             _output().print(describe_plan(plan_build(source, normalization, options)), soft_wrap=True)
@@ -233,6 +275,10 @@ def ingest(
     corpus: CorpusOption,
     pattern: PatternOption = None,
     split: SplitOption = None,
+    roles: RolesOption = None,
+    sources: SourcesOption = None,
+    corpus_option: LayoutOption = None,
+    errata: ErrataOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
 ) -> None:
@@ -245,7 +291,7 @@ def ingest(
 
     with _errors_to_exit_code():
         workspace = Workspace(out)
-        source = _source(corpus, root, pattern, split)
+        source = _source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
         with workspace.locked():
             run(workspace, source, RunOptions(workers, address), _console())
 
@@ -564,3 +610,41 @@ def stats_import(
 
     with _errors_to_exit_code():
         write_statistics(read_published(file), out)
+
+
+@sources_app.command("show")
+def sources_show(
+    corpus: Annotated[str | None, typer.Option("--corpus", help="As this corpus uses it.")] = None,
+    sources: SourcesOption = None,
+) -> None:
+    """Show which source each instrument belongs to.
+
+    Example: fxnorm-data sources show --corpus medleydb
+    """
+    from catalogs.corpora.sources import read_sources
+    from pipelines.sources_view import print_sources
+
+    with _errors_to_exit_code():
+        print_sources(read_sources(sources), corpus, _output())
+
+
+@sources_app.command("check")
+def sources_check(
+    root: RootArgument,
+    corpus: CorpusOption,
+    sources: SourcesOption = None,
+    corpus_option: LayoutOption = None,
+) -> None:
+    """List the labels of a corpus that no source is known for; exit code 1 if there are any.
+
+    Example: fxnorm-data sources check --corpus medleydb /data/MedleyDB --sources mine.toml
+    """
+    from catalogs.corpora.sources import read_sources
+    from pipelines.sources_view import audit_labels, print_audit
+
+    with _errors_to_exit_code():
+        source = _source(corpus, root, sources=sources, layout=corpus_option)
+        audit = audit_labels(source.songs(), read_sources(sources))
+        print_audit(audit, corpus, _output())
+    if audit.unmapped:
+        raise typer.Exit(1)

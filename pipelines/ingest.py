@@ -12,7 +12,8 @@ from rich.console import Console
 
 from catalogs import corpora
 from catalogs.audio_file import AudioFileError, file_status, path_to_uri, uri_to_path
-from catalogs.corpora import Corpus, CorpusFile, CorpusSong
+from catalogs.corpora import Corpus, CorpusFile, CorpusSong, LabelledCorpus
+from catalogs.corpora.errata import NO_ERRATA, corrected, count_effects, read_errata
 from catalogs.faults import Fault
 from catalogs.ingest import TrackKey, ingest_song, known_tracks, mark_duplicates
 from pipelines.config import RunOptions
@@ -32,11 +33,13 @@ class Source:
         corpus: name of the adapter.
         root: its folder.
         options: options of the adapter.
+        errata: file with errors of corpora in place of the built-in one; ``none`` for no corrections.
     """
 
     corpus: str
     root: Path
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    errata: str | None = None
 
     def adapter(self) -> Corpus:
         """The adapter.
@@ -52,7 +55,10 @@ class Source:
         Raises:
             ValueError: no song is found.
         """
-        return list(mark_duplicates(self.adapter().songs(self.root)))
+        adapter = self.adapter()
+        decided = adapter.table.songs if isinstance(adapter, LabelledCorpus) else {}
+        errata = () if self.errata == NO_ERRATA else read_errata(self.errata)
+        return list(mark_duplicates(corrected(adapter.songs(self.root), errata, decided)))
 
 
 def ingest_task(job: Job) -> Outcome:
@@ -76,6 +82,10 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
         ValueError: unknown corpus, or no song found.
     """
     songs = source.songs()
+    effects = count_effects(songs)
+    if effects:
+        counted = ", ".join(f"{count} {effect}" for effect, count in effects.items())
+        console.print(f"errata    {counted}; see the column errata of the table tracks, and the quarantine")
     previous = workspace.previously_ingested()
     known = known_tracks(previous)
     tracks = [row for row in previous if row["corpus"] != source.corpus]
@@ -114,6 +124,7 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     roots[source.corpus] = {
         "root": path_to_uri(source.root.absolute()),
         "options": json.loads(json.dumps(source.options)),
+        "errata": source.errata,
     }
     workspace.save_draft(
         STAGE, {}, {"corpora": roots}, drop=("features", "statistics", "shards", "receipts", "targets")
@@ -148,18 +159,25 @@ def _failed(corpus: str, outcome: Outcome) -> dict[str, Any]:
 
 def _song_to_json(song: CorpusSong) -> dict[str, Any]:
     plain = {field.name: getattr(song, field.name) for field in dataclasses.fields(song)}
-    plain["files"] = {stem: [path_to_uri(file.path), file.stream] for stem, file in song.files.items()}
-    plain["faults"] = [
-        [fault.reason, fault.problem, fault.stem, None if fault.path is None else path_to_uri(fault.path)]
-        for fault in song.faults
-    ]
+    plain["files"] = {part: _located(file) for part, file in song.files.items()}
+    plain["faults"] = [_located(fault) for fault in song.faults]
     return plain
 
 
 def _song_from_json(plain: Mapping[str, Any]) -> CorpusSong:
-    files = {stem: CorpusFile(uri_to_path(uri), stream) for stem, (uri, stream) in plain["files"].items()}
-    faults = tuple(
-        Fault(reason, problem, stem, None if uri is None else uri_to_path(uri))
-        for reason, problem, stem, uri in plain["faults"]
-    )
+    files = {
+        part: CorpusFile(
+            **{**_unlocated(file), "instruments": tuple(file["instruments"]), "errata": tuple(file["errata"])}
+        )
+        for part, file in plain["files"].items()
+    }
+    faults = tuple(Fault(**_unlocated(fault)) for fault in plain["faults"])
     return CorpusSong(**{**plain, "files": files, "faults": faults})
+
+
+def _located(item: CorpusFile | Fault) -> dict[str, Any]:
+    return {**dataclasses.asdict(item), "path": None if item.path is None else path_to_uri(item.path)}
+
+
+def _unlocated(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {**plain, "path": None if plain["path"] is None else uri_to_path(plain["path"])}

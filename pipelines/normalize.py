@@ -23,7 +23,7 @@ from fxnorm.statistics import Targets
 from fxnorm.stereo import is_silent, peak, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, refusals_remembered, run_stage, stems_of
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
 from pipelines.workspace import Rows, Workspace, song_key
 
 STAGE = "normalize"
@@ -80,16 +80,16 @@ class NormalizeSong:
         """Encode one stem after the other into the draft; rows of the shards and of the receipts."""
         shards: Rows = []
         receipts: Rows = []
-        for name, rows in stems_of(job["tracks"]).items():
-            track = rows[0]
+        for track in mixture_last(job["tracks"]):
+            name = track["stem"]
             if track["role"] == "mixture":
                 exact = track["encoding"] in SIXTEEN_BIT_ENCODINGS and track["sample_rate"] == SAMPLE_RATE
                 subtype = "PCM_16" if exact else "PCM_24"
-                stem = ShardStem(name, "mixture", decode_stem(rows, STAGE), subtype)
+                stem = ShardStem(name, "mixture", decode_stem(track, STAGE), subtype)
             else:
                 targets = self.targets.get(name, Targets())
                 normalised, receipt = normalize_stem(
-                    decode_stem(rows, STAGE), name, targets, self.chain, job["song_id"]
+                    decode_stem(track, STAGE), name, targets, self.chain, job["song_id"]
                 )
                 stem = ShardStem(name, "stem", normalised, self.config.subtype)
                 receipts += receipt_rows(job["song_id"], name, receipt)

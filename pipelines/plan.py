@@ -6,6 +6,7 @@ import dataclasses
 import os
 
 from catalogs.audio_file import AudioFileError, probe
+from catalogs.ingest import is_used
 from catalogs.schemas import MIXTURE
 from fxnorm.settings import SAMPLE_RATE
 from pipelines.config import NormalizationConfig, RunOptions
@@ -55,18 +56,19 @@ def plan_build(source: Source, config: NormalizationConfig, options: RunOptions)
     stem_seconds = mixture_seconds = 0.0
     for song in songs:
         faulty = bool(song.faults)
-        for stem, file in song.files.items():
+        lengths: dict[str, float] = {}
+        for part, file in song.files.items():
             try:
                 info = probe(file.path, file.stream)
             except AudioFileError:
                 faulty = True
                 continue
             sizes[os.fspath(file.path)] = info.bytes
-            seconds = info.frames / info.sample_rate
-            if stem == MIXTURE:
-                mixture_seconds += seconds
-            else:
-                stem_seconds += seconds
+            stem = file.stem or part
+            if is_used(song, stem, file):
+                lengths[stem] = max(lengths.get(stem, 0.0), info.frames / info.sample_rate)
+        mixture_seconds += lengths.pop(MIXTURE, 0.0)
+        stem_seconds += sum(lengths.values())
         refused += faulty
     cpu_seconds = stem_seconds * (1.0 / ANALYZE_SPEED + 1.0 / NORMALIZE_SPEED)
     per_second = FLAC_BYTES_PER_SECOND

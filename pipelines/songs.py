@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from catalogs.audio_file import AudioFileError, uri_to_path
 from catalogs.ingest import load_song
+from catalogs.material import file_rows
 from catalogs.storage import Location
 from pipelines.config import RunOptions
 from pipelines.progress import StageProgress
@@ -44,7 +46,7 @@ class SongRefusedError(Exception):
 
 
 def song_seconds(tracks: Rows) -> float:
-    """Audio of a song, all its files together, in seconds."""
+    """Audio of a song, all its stems (or files) together, in seconds."""
     return float(sum(row["frames"] / row["sample_rate"] for row in tracks))
 
 
@@ -53,32 +55,30 @@ def song_memory(tracks: Rows) -> float:
     return PROCESS_BYTES + WORKING_COPIES * STEREO_FLOAT32_BYTES * max(row["catalog_frames"] for row in tracks)
 
 
-def decode_stem(rows: Rows, stage: str) -> NDArray[np.float32]:
-    """Decode the file of a stem; it must still be the one that was ingested.
+def decode_stem(stem: Mapping[str, Any], stage: str) -> NDArray[np.float32]:
+    """Decode a stem, the sum of its files; they must still be those that were ingested.
 
     Args:
-        rows: rows of the tracks table that make the stem.
+        stem: a row as catalogs.material makes it of the tracks table.
         stage: stage named in a refusal.
 
     Returns:
         float32 of shape (samples, 2), 44 100 Hz.
 
     Raises:
-        SongRefusedError: the file was changed or cannot be decoded.
+        SongRefusedError: a file was changed or cannot be decoded.
     """
+    files = file_rows([dict(stem)])
     try:
-        return load_song(rows)[rows[0]["stem"]]
+        return load_song(files)[stem["stem"]]
     except AudioFileError as error:
-        guilty = [row for row in rows if uri_to_path(row["uri"]) == Path(error.path)] or rows
-        raise SongRefusedError([quarantine_row(guilty[0], stage, error.reason, str(error))]) from None
+        guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
+        raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None
 
 
-def stems_of(tracks: Rows) -> dict[str, Rows]:
-    """Rows by stem, the mixture last."""
-    stems: dict[str, Rows] = {}
-    for row in sorted(tracks, key=lambda track: (track["role"] == "mixture", track["stem"])):
-        stems.setdefault(row["stem"], []).append(row)
-    return stems
+def mixture_last(stems: Rows) -> Rows:
+    """The stems of a song in the order of their names, the mixture behind them."""
+    return sorted(stems, key=lambda row: (row["role"] == "mixture", row["stem"]))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -57,15 +58,16 @@ class CatalogSummary:
     stems: int
     stem_hours: float
     bytes: int
+    errata: dict[str, int]
     quarantined: list[dict[str, Any]]
     sources: list[SourceSummary]
 
 
 def summarize(catalog: Catalog) -> CatalogSummary:
     """Count and average; reads tables only."""
-    tracks = catalog.frame("tracks", ["song_id", "corpus", "split", "role", "catalog_frames"])
+    tracks = catalog.frame("tracks", ["song_id", "stem", "corpus", "split", "role", "used", "catalog_frames"])
     songs = tracks.drop_duplicates("song_id")
-    stems = tracks[tracks.role == "stem"]
+    stems = tracks[(tracks.role != "mixture") & tracks.used].groupby(["song_id", "stem"], as_index=False).max()
     tables = catalog.manifest.tables
     shards = catalog.frame("shards") if "shards" in tables else None
     return CatalogSummary(
@@ -75,9 +77,17 @@ def summarize(catalog: Catalog) -> CatalogSummary:
         stems=len(stems),
         stem_hours=float(stems.catalog_frames.sum() / SAMPLE_RATE / 3600),
         bytes=0 if shards is None else int(shards.drop_duplicates("shard").shard_bytes.sum()),
+        errata=_errata(catalog),
         quarantined=catalog.table("quarantine").to_pylist(),
         sources=_sources(catalog, shards) if "features" in tables else [],
     )
+
+
+def _errata(catalog: Catalog) -> dict[str, int]:
+    """Files that published errors concern, by effect."""
+    listed = catalog.table("tracks", ["errata"]).column("errata").to_pylist()
+    effects = Counter(words.partition(":")[0] for errata in listed for words in errata)
+    return dict(sorted(effects.items()))
 
 
 def _sources(catalog: Catalog, shards: pd.DataFrame | None) -> list[SourceSummary]:
@@ -121,6 +131,9 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
         f"{summary.bytes / 1e6:.0f} MB of audio, {len({r['song_id'] for r in summary.quarantined})} songs quarantined",
         soft_wrap=True,
     )
+    if summary.errata:
+        counted = ", ".join(f"{count} {effect}" for effect, count in summary.errata.items())
+        console.print(f"files with published errors: {counted}", soft_wrap=True)
     if summary.sources:
         table = Table(
             title="Mean ± deviation over stems, before and → after normalisation\n"

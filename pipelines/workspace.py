@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from catalogs import schemas
 from catalogs.manifest import DRAFT, PUBLISHED, Manifest, TableFile, read_manifest, store_table
+from catalogs.material import stem_rows
 from catalogs.statistics_file import statistics_to_table, table_to_statistics
 from catalogs.storage import Location, read_table, write_table
 from fxnorm.settings import hash_of
@@ -124,7 +125,7 @@ class Workspace:
         return table_to_statistics(read_table(location))
 
     def ingested(self) -> Rows:
-        """Rows of all songs that passed ingest, sorted by song and stem.
+        """Rows of all files of all songs that passed ingest, sorted by song, stem and part.
 
         Raises:
             PipelineError: nothing was ingested.
@@ -132,27 +133,30 @@ class Workspace:
         location = self._work / "ingested.parquet"
         if not location.exists():
             raise PipelineError(f"{self.target}: nothing ingested yet; run 'fxnorm-data ingest' first")
-        return read_table(location).to_pylist()
+        return _tracks(read_table(location))
 
     def previously_ingested(self) -> Rows:
         """Rows of the ingest before this one; empty for the first."""
         location = self._work / "ingested.parquet"
-        return read_table(location).to_pylist() if location.exists() else []
+        return _tracks(read_table(location)) if location.exists() else []
 
     def save_ingested(self, rows: Rows) -> None:
         """Replace the rows of all songs that passed ingest."""
-        ordered = sorted(rows, key=lambda row: (row["song_id"], row["stem"]))
+        ordered = sorted(rows, key=lambda row: (row["song_id"], row["stem"], row["part"]))
         write_table(self._work / "ingested.parquet", pa.Table.from_pylist(ordered, schema=schemas.TRACKS))
 
     def accepted_songs(self, before: str) -> dict[str, Rows]:
-        """Rows by song id of all songs that no stage before ``before`` has refused."""
+        """By song id, the rows of the stems of all songs that no stage before ``before`` has refused.
+
+        Files of one stem are one row, and files that are not in use have none; see catalogs.material.
+        """
         stages = QUARANTINING_STAGES[: QUARANTINING_STAGES.index(before)]
         refused = {row["song_id"] for row in self.quarantine(stages)}
         songs: dict[str, Rows] = {}
         for row in self.ingested():
             if row["song_id"] not in refused:
                 songs.setdefault(row["song_id"], []).append(row)
-        return songs
+        return {song_id: stem_rows(rows) for song_id, rows in songs.items()}
 
     def quarantine(self, stages: Iterable[str] = QUARANTINING_STAGES) -> Rows:
         """Rows that the stages have refused, sorted."""
@@ -167,6 +171,11 @@ class Workspace:
         """Replace what a stage has refused."""
         ordered = sorted(rows, key=lambda row: (row["song_id"], row["stem"] or "", row["reason"]))
         (self._work / f"quarantine-{stage}.json").write_bytes(json.dumps(ordered, indent=1).encode())
+
+
+def _tracks(table: pa.Table) -> Rows:
+    """Rows of the tracks table; those of a version that knew one file for each stem get what it left out."""
+    return [{"part": row["stem"], "used": True, "instruments": [], "errata": [], **row} for row in table.to_pylist()]
 
 
 def quarantine_row(

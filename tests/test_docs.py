@@ -1,5 +1,6 @@
 """The documents name tests and commands that exist."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -45,6 +46,27 @@ def test_links_of_the_documents_lead_to_files():
     for document in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_corpus_and_each_of_its_options_is_documented():
+    from catalogs import corpora
+
+    text = (REPOSITORY / "docs" / "corpora.md").read_text()
+    rows = text.split("| --- |", 1)[1].split("\n\n", 1)[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE)) == corpora.names()
+    for name in corpora.names():
+        options = {field.name for field in dataclasses.fields(corpora.get(name)) if field.init}
+        for option in options - {"split", "sources", "roles", "patterns"}:
+            assert f"--corpus-option {option}=" in text, option
+
+
+def test_tables_of_sources_in_the_documents_can_be_read(tmp_path):
+    from catalogs.corpora.sources import read_sources
+
+    (snippet,) = re.findall(r"^```toml\n(.+?)^```$", (REPOSITORY / "docs" / "corpora.md").read_text(), re.DOTALL | re.M)
+    (tmp_path / "mine.toml").write_text(snippet)
+    table = read_sources(str(tmp_path / "mine.toml"))
+    assert table.songs["medleydb/Artist_Title"] == {"S08": "bass"}
 
 
 def test_settings_of_the_sources_are_those_of_the_code():

@@ -17,20 +17,45 @@ class CorpusLayoutError(ValueError):
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """A file of a song, and the audio stream in it (None: it has only one)."""
+    """A file of a song, and what the corpus says about it.
+
+    ``stream`` is the audio stream in the file (None: it has only one). ``stem`` is the stem that the file is
+    part of, where its name in the song is not the stem's. ``role`` is ``stem`` for what the engineer mixed
+    down, ``raw`` for an unprocessed recording; the mixture is known by its stem. ``instruments`` are the
+    corpus' own labels (``free_name``: a name that somebody gave the file), ``family`` its coarser one, and
+    ``belongs_to`` names the stem file that a raw was
+    made into. ``bleed`` says whether other sources are heard in it, None where the corpus does not tell;
+    ``licence`` is the file's own where it differs from the song's; ``errata`` are published errors of it, in
+    words.
+    """
 
     path: Path
     stream: int | None = None
+    stem: str | None = None
+    role: str = "stem"
+    instruments: tuple[str, ...] = ()
+    family: str | None = None
+    free_name: bool = False
+    belongs_to: str | None = None
+    bleed: bool | None = None
+    licence: str | None = None
+    errata: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, the finer ones first."""
+        return self.instruments if self.family is None else (*self.instruments, self.family)
 
 
 @dataclass(frozen=True)
 class CorpusSong:
     """A song as a corpus lays it out: which file holds which stem; nothing has been read yet.
 
-    ``files`` maps stem names, and ``mixture`` for the engineer's mix, to files. ``split`` is train,
-    validation or test, ``licence`` that of the song where the corpus states one. ``faults`` is what the
-    adapter found wrong. Names become valid Unicode text in normal form C: bytes of a file name that are no
-    UTF-8 are escaped.
+    ``files`` maps the names of its parts to files: a stem's name, ``mixture`` for the engineer's mix, or the
+    corpus' name of a part of a stem. ``split`` is train, validation or test, ``licence`` that of the song
+    where the corpus states one, ``provenance`` where the corpus has the song from. ``material`` is the role
+    of the files that are to be normalised. ``faults`` is what the adapter found wrong. Names become valid
+    Unicode text in normal form C: bytes of a file name that are no UTF-8 are escaped.
     """
 
     corpus: str
@@ -41,6 +66,9 @@ class CorpusSong:
     licence: str | None
     files: Mapping[str, CorpusFile]
     faults: tuple[Fault, ...] = field(default=())
+    genre: str | None = None
+    provenance: str | None = None
+    material: str = "stem"
 
     def __post_init__(self) -> None:
         for name in ("native_id", "title", "artist"):

@@ -15,7 +15,6 @@ from typing import ClassVar
 
 from catalogs.corpora.corpus import CorpusSong, artist_and_title, text
 from catalogs.corpora.folders import (
-    SPLIT_FOLDERS,
     by_name,
     check_split,
     entries,
@@ -24,6 +23,8 @@ from catalogs.corpora.folders import (
     listed,
     nothing_found,
     one_file_each,
+    own_split,
+    split_of,
     unlistable,
     unreachable,
 )
@@ -99,11 +100,8 @@ class FolderCorpus:
         )
 
     def _split(self, root: Path, relative: Path) -> str:
-        told = [SPLIT_FOLDERS[part.lower()] for part in relative.parts[:-1] if part.lower() in SPLIT_FOLDERS]
-        if told:
-            return told[0]
-        own = SPLIT_FOLDERS.get(root.absolute().name.lower()) if relative.parts else None
-        return self.split or own or "train"
+        own = own_split(root) if relative.parts else None
+        return split_of(root, root / relative) or self.split or own or "train"
 
     def _candidates(self, audio: list[Path]) -> tuple[dict[str, list[Path]], list[Fault]]:
         mixtures = dict.fromkeys(MIXTURE_NAMES, MIXTURE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from catalogs.audio_file import file_status
@@ -19,6 +21,9 @@ SPLIT_FOLDERS = {
     "test": "test",
 }
 """Folder names, in lower case, that say which split the songs in them belong to."""
+
+DEPTH = 4
+"""Levels of folders that are looked through for songs: the layouts' own, and what unpacking adds."""
 
 _ARCHIVER_FOLDER = "__MACOSX"
 
@@ -88,11 +93,83 @@ def split_entries(
                     yield path, SPLIT_FOLDERS[folder.name.lower()], True
             if folders:
                 return
-        own = split or SPLIT_FOLDERS.get(root.absolute().name.lower())
+        own = split or own_split(root)
         for path in top:
             yield path, own, own is not None
     except OSError as error:
         raise unlistable(root, corpus, looked_for, error) from error
+
+
+def split_of(root: Path, folder: Path) -> str | None:
+    """The split that the outermost folder between a corpus and a song tells; None where none does."""
+    parts = folder.relative_to(root).parts[:-1]
+    return next((SPLIT_FOLDERS[part.lower()] for part in parts if part.lower() in SPLIT_FOLDERS), None)
+
+
+def own_split(root: Path) -> str | None:
+    """The split that the name of the corpus' folder tells; None where it does not."""
+    return SPLIT_FOLDERS.get(root.absolute().name.lower())
+
+
+@dataclass(frozen=True)
+class Found:
+    """A folder of a corpus with what lies in it, sorted, or with what is wrong with it."""
+
+    path: Path
+    entries: tuple[Path, ...] = ()
+    fault: Fault | None = None
+
+
+def found_folders(root: Path, corpus: str, looked_for: str, wanted: Callable[[Found], bool]) -> Iterator[Found]:
+    """Folders that are wanted, and links and folders that cannot be followed; not what lies below a wanted one.
+
+    Errors: CorpusLayoutError where ``root`` cannot be listed.
+    """
+    for folder in walked(root, corpus, looked_for, wanted):
+        if folder.fault is not None or wanted(folder):
+            yield folder
+
+
+def walked(
+    root: Path, corpus: str, looked_for: str, closed: Callable[[Found], bool] = lambda folder: False
+) -> Iterator[Found]:
+    """Folders down to DEPTH levels below ``root``, and links and folders that cannot be followed.
+
+    What lies below a closed folder is not looked at. Links to folders are followed, each folder once: a folder
+    inside the corpus keeps its own path.
+
+    Errors: CorpusLayoutError where ``root`` cannot be listed.
+    """
+    try:
+        top = Found(root, tuple(entries(root)))
+    except OSError as error:
+        raise unlistable(root, corpus, looked_for, error) from error
+    seen = set()
+    pending, links = deque([(top, 0)]), deque[tuple[Path, int]]()
+    while pending or links:
+        if pending:
+            folder, level = pending.popleft()
+        else:
+            path, level = links.popleft()
+            folder = _found(path)
+        status = folder.path.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield folder
+        if closed(folder):
+            continue
+        below = [path for path in folder.entries if is_folder(path)] if level < DEPTH else []
+        links.extend((path, level + 1) for path in below if path.is_symlink())
+        pending.extendleft((_found(path), level + 1) for path in reversed(below) if not path.is_symlink())
+        for path in folder.entries:
+            if not is_audio_name(path) and (fault := unreachable(path)) is not None:
+                yield Found(path, fault=fault)
+
+
+def _found(folder: Path) -> Found:
+    paths, faults = listed(folder)
+    return Found(folder, tuple(paths), faults[0] if faults else None)
 
 
 def unlistable(root: Path, corpus: str, looked_for: str, error: OSError) -> CorpusLayoutError:

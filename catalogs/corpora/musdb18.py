@@ -53,6 +53,11 @@ VALIDATION_SONGS = frozenset(
 _CANONICAL_VALIDATION = frozenset(name.casefold() for name in VALIDATION_SONGS)
 
 
+def is_validation_song(name: str) -> bool:
+    """Whether ``Artist - Title`` is one of VALIDATION_SONGS, in any case."""
+    return name.strip().casefold() in _CANONICAL_VALIDATION
+
+
 def musdb_song(
     corpus: str, name: str, path: Path, split: str | None, files: dict[str, CorpusFile], faults: list[Fault]
 ) -> CorpusSong:
@@ -61,7 +66,7 @@ def musdb_song(
     if split is None:
         problem = "it lies in no folder named train or test, so that its split is unknown"
         faults = [*faults, Fault("unknown_split", problem, path=path)]
-    if split == "train" and name.strip().casefold() in _CANONICAL_VALIDATION:
+    if split == "train" and is_validation_song(name):
         split = "validation"
     return CorpusSong(corpus, name, title, artist, split or "train", None, files, tuple(faults))
 

@@ -128,6 +128,16 @@ def first_of(frame: pd.DataFrame, by: str, column: str) -> pd.Series:
     return frame.groupby(by, sort=False)[column].transform("first")
 
 
+def stems_in_use(tracks: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``tracks`` that the later stages take, as the stems that are made of them.
+
+    Raws have the role ``stem``, and every file of a stem the ``catalog_frames`` of the longest.
+    """
+    used = tracks[tracks["used"].ne(False)]
+    longest = used.groupby(list(KEYS), dropna=False)["catalog_frames"].transform("max")
+    return used.assign(role=used["role"].replace("raw", "stem"), catalog_frames=longest)
+
+
 def most_common(values: pd.Series) -> str | None:
     """The most frequent text that is not null; None where there is none."""
     counts = values.value_counts()

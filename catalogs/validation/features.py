@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, most_common
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, most_common, stems_in_use
 from catalogs.validation.rule import Check, Rule, empty, equal, holds, one_of, unique, within
 from catalogs.validation.spectrum import bins_outside, length, maximum
 from fxnorm.settings import GATE_DBFS, SPECTRUM_BINS
@@ -69,7 +69,7 @@ def _against_tracks(evidence: Evidence) -> pd.DataFrame:
 
 
 def _coverage(evidence: Evidence) -> pd.DataFrame:
-    tracks = evidence.tables["tracks"]
+    tracks = stems_in_use(evidence.tables["tracks"])
     return cover(tracks[tracks["role"] == "stem"], evidence.tables["features"])
 
 
@@ -81,7 +81,7 @@ CHECKS = (
         (
             Rule(
                 "features.row_for_every_stem",
-                "Every stem of every accepted song has a row.",
+                "Every stem in use of every accepted song has a row.",
                 "Run analyze again; it does what is missing.",
                 holds("found"),
                 "no row",

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.fs as pafs
 
-from catalogs.schemas import ROLES, SPLITS
+from catalogs.schemas import SPLITS, STORED_ROLES
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, attach, cover, first_of, most_common
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, first_of, most_common, stems_in_use
 from catalogs.validation.rule import Check, Rule, at_most, equal, holds, one_of, unique, within
 from fxnorm.settings import SAMPLE_RATE
 
@@ -55,11 +55,11 @@ def _against_tracks(evidence: Evidence) -> pd.DataFrame:
         "track_song_hash": "song_hash",
         "catalog_frames": "catalog_frames",
     }
-    return attach(evidence.tables["shards"], evidence.tables["tracks"], columns)
+    return attach(evidence.tables["shards"], stems_in_use(evidence.tables["tracks"]), columns)
 
 
 def _coverage(evidence: Evidence) -> pd.DataFrame:
-    return cover(evidence.tables["tracks"], evidence.tables["shards"])
+    return cover(stems_in_use(evidence.tables["tracks"]), evidence.tables["shards"])
 
 
 def _against_features(evidence: Evidence) -> pd.DataFrame:
@@ -166,7 +166,7 @@ CHECKS = (
         (
             Rule(
                 "shards.role_equals_tracks",
-                "`role` is that in tracks.",
+                "`role` is that in tracks; raws in use are stored as stems.",
                 "Run normalize again.",
                 equal("role", "track_role"),
                 "{role}",
@@ -190,7 +190,7 @@ CHECKS = (
             ),
             Rule(
                 "shards.frames_equal_input",
-                "Stored audio has exactly `catalog_frames` samples of its input.",
+                "Stored audio has exactly `catalog_frames` samples of its input, or of the longest file of a sum.",
                 "Run normalize again; stems of another length drift against their mixture.",
                 equal("frames", "catalog_frames"),
                 "{frames} samples",
@@ -215,7 +215,7 @@ CHECKS = (
                 "shards.role_known",
                 "`role` is stem or mixture.",
                 "Run normalize again.",
-                one_of("role", ROLES),
+                one_of("role", STORED_ROLES),
                 "{role}",
                 "role {role} is neither stem nor mixture",
             ),

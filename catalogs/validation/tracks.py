@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from catalogs.schemas import MIXTURE, ROLES, SPLITS
+from catalogs.schemas import EXCLUDED, MATERIALS, MIXTURE, ROLES, SPLITS
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, first_of
+from catalogs.validation.evidence import Evidence, first_of
 from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique, within
 from fxnorm.settings import SAMPLE_RATE
 
@@ -24,12 +24,15 @@ def _songs(evidence: Evidence) -> pd.DataFrame:
 
 
 def _rows(evidence: Evidence) -> pd.DataFrame:
-    frame = evidence.tables["tracks"].drop(columns="conversions")
+    frame = evidence.tables["tracks"].drop(columns=["conversions", "instruments", "errata"])
     rate = frame["sample_rate"].where(frame["sample_rate"] > 0)
     expected_frames = np.round(frame["frames"] * SAMPLE_RATE / rate)
     song_id = frame["song_id"].fillna("")
-    is_stem = (frame["role"] == "stem").astype(float)
-    expected_role = np.where(frame["stem"] == MIXTURE, "mixture", "stem")
+    used = frame["used"].ne(False)
+    is_material = (frame["role"].isin(MATERIALS) & used).astype(float)
+    material = frame["role"].where(frame["role"].isin(MATERIALS) & used)
+    unmixed = np.where(frame["role"] == "raw", "raw", "stem")
+    expected_role = np.where(frame["stem"] == MIXTURE, "mixture", unmixed)
     prefixed = [song.startswith(f"{corpus}/") for song, corpus in zip(song_id, frame["corpus"], strict=True)]
     sources = [_source(uri, stream) for uri, stream in zip(frame["uri"], frame["stream"], strict=True)]
     return frame.assign(
@@ -38,12 +41,16 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
         frames_error=(frame["catalog_frames"] - expected_frames).abs(),
         id_has_corpus=pd.Series(prefixed, index=frame.index, dtype=object),
         source=pd.Series(sources, index=frame.index, dtype=object),
+        as_mixture=frame["role"] == "mixture",
+        material=material,
+        song_material=first_of(frame.assign(material=material), "song_id", "material"),
+        excluded_unused=(~used | (frame["stem"] != EXCLUDED)).astype(object),
         song_split=first_of(frame, "song_id", "split"),
         first_song_hash=first_of(frame, "song_id", "song_hash"),
-        song_stems=is_stem.groupby(song_id).transform("sum"),
+        song_stems=is_material.groupby(song_id).transform("sum"),
         twin=first_of(frame, "song_hash", "song_id"),
         twin_split=first_of(frame, "song_hash", "split"),
-    ).drop(columns=["title", "artist", "licence"])
+    ).drop(columns=["title", "artist", "genre", "licence", "provenance", "bleed"])
 
 
 def _source(uri: str | None, stream: float) -> str | None:
@@ -71,32 +78,48 @@ CHECKS = (
         _rows,
         (
             Rule(
-                "tracks.song_stem_unique",
-                "A song has one row for each stem.",
-                "Two files were taken for one stem, or rows appended; correct the layout and ingest again.",
-                unique(*KEYS),
+                "tracks.song_part_unique",
+                "A song has one row for each of its parts.",
+                "Two files were taken for one part, or rows appended; correct the layout and ingest again.",
+                unique("song_id", "part"),
                 "{uri}",
-                "more than one row for this stem; this one reads {uri}",
+                "more than one row for the part {part}; this one reads {uri}",
             ),
             Rule(
                 "tracks.role_known",
-                "`role` is stem or mixture.",
+                "`role` is stem, mixture or raw.",
                 "Ingest again.",
                 one_of("role", ROLES),
                 "{role}",
-                "role {role} is neither stem nor mixture",
+                "role {role} is none of stem, mixture, raw",
             ),
             Rule(
                 "tracks.role_fits_stem",
-                "`role` is mixture for the stem named mixture, and stem for every other.",
+                "`role` is mixture for the stem named mixture, and stem or raw for every other.",
                 "Rename the stem in the corpus layout, or ingest again.",
                 equal("role", "expected_role"),
                 "{role}",
                 "stem {stem} has the role {role}, expected {expected_role}",
             ),
             Rule(
+                "tracks.one_material",
+                "The files in use of a song are stems, or raws, beside its mixture.",
+                "Ingest again; a stem summed with its own raws would be heard twice.",
+                equal("material", "song_material"),
+                "{material}",
+                "a {material} is in use, while the song's first file in use is a {song_material}",
+            ),
+            Rule(
+                "tracks.excluded_not_used",
+                "Files that belong to no stem are not in use.",
+                "Ingest again.",
+                holds("excluded_unused"),
+                "{used}",
+                "the part {part} is excluded, and in use",
+            ),
+            Rule(
                 "tracks.song_has_stem",
-                "Every song has at least one stem beside its mixture.",
+                "Every song has at least one stem in use beside its mixture.",
                 "Check the file-name patterns of the corpus layout; a mixture alone cannot be normalised.",
                 within("song_stems", low=1),
                 "{song_stems} stems",
@@ -136,9 +159,9 @@ CHECKS = (
             ),
             Rule(
                 "tracks.file_read_once",
-                "No file, or stream of a file, is read for two stems.",
+                "No file, or stream of a file, is read for two stems; the mixture may be the sum of the stems' files.",
                 "Two patterns of the corpus layout match one file; make them exclusive.",
-                unique("source"),
+                unique("source", "as_mixture"),
                 "{source}",
                 "{source} is read for more than one stem",
             ),

@@ -43,13 +43,20 @@ def track(song: str, stem: str, split: str, sample_rate: int = 44_100, frames: i
     return {
         "song_id": song,
         "stem": stem,
+        "part": stem,
         "role": "mixture" if stem == "mixture" else "stem",
+        "used": True,
         "corpus": "demo",
         "native_id": song.split("/")[1],
         "title": None,
         "artist": "Nobody",
+        "genre": None,
+        "instruments": [],
+        "bleed": None,
         "split": split,
         "licence": None,
+        "provenance": None,
+        "errata": [],
         "uri": f"file:///corpus/{song.split('/')[1]}/{stem}.wav",
         "stream": None,
         "container": "WAV",
@@ -297,10 +304,11 @@ def _(rows: Rows, root: Path) -> None:
     rows["quarantine"][0]["message"] = ""
 
 
-repeats("tracks.song_stem_unique", "demo/beta", "bass")
+repeats("tracks.song_part_unique", "demo/beta", "bass")
 sets("tracks.role_known", "demo/beta", "bass", role="bus")
 sets("tracks.role_fits_stem", "demo/beta", "bass", role="mixture")
 sets("tracks.role_fits_stem", "demo/beta", "mixture", role="stem")
+sets("tracks.one_material", "demo/beta", "bass", role="raw")
 sets("tracks.split_known", "demo/beta", "bass", split="valid")
 sets("tracks.one_split", "demo/beta", "bass", split="test")
 sets("tracks.id_has_corpus", "demo/beta", "bass", corpus="dem")
@@ -331,9 +339,21 @@ def _(rows: Rows, root: Path) -> None:
     rows["tracks"].clear()
 
 
+@breaks("tracks.excluded_not_used", ("demo/beta", "excluded"))
+def _(rows: Rows, root: Path) -> None:
+    find(rows, "tracks", "demo/beta", "bass")["stem"] = "excluded"
+
+
 @breaks("tracks.song_has_stem", ("demo/beta", "mixture"))
 def _(rows: Rows, root: Path) -> None:
     rows["tracks"] = [row for row in rows["tracks"] if row["song_id"] != "demo/beta" or row["role"] == "mixture"]
+
+
+@breaks("tracks.song_has_stem", *(("demo/beta", stem) for stem in ("vocals", "bass", "mixture")))
+def _(rows: Rows, root: Path) -> None:
+    for row in rows["tracks"]:
+        if row["song_id"] == "demo/beta":
+            row["used"] = False
 
 
 @breaks("tracks.audio_in_one_split", *(("demo/gamma", stem) for stem in ("vocals", "bass", "mixture")))

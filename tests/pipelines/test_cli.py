@@ -21,6 +21,7 @@ from tests import signals
 COMMANDS = (
     "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "demo-corpus", "analyze-stem",
     "normalize-stem", "stats show", "stats merge", "stats export", "stats import",
+    "sources show", "sources check",
 )  # fmt: skip
 
 

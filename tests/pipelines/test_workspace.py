@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalogs.catalog import Catalog
-from catalogs.storage import Location
+from catalogs.storage import Location, write_table
 from pipelines.workspace import Workspace
 from tests.small_catalog import write_small_catalog
 
@@ -58,3 +58,16 @@ def test_a_catalog_given_as_file_uri_is_locked_and_published_in_place(
     assert Catalog.open(folder).manifest == newer
     assert {path.name for path in tmp_path.iterdir()} == {"catalog"}
     assert Location.parse(folder).file_names() == {"catalog.json", "draft.json", ".lock"}
+
+
+def test_rows_of_a_version_that_knew_one_file_for_each_stem_are_read(tmp_path: Path) -> None:
+    tracks = write_small_catalog(tmp_path / "small").tables["tracks"]
+    workspace = Workspace(tmp_path / "catalog")
+    write_table(workspace.folder("ingested.parquet"), tracks.drop_columns(["part", "used", "instruments", "errata"]))
+    songs = workspace.accepted_songs(before="analyze")
+    assert {row["stem"] for rows in songs.values() for row in rows} == {"drums", "vocals", "mixture"}
+    workspace.save_ingested(workspace.previously_ingested())
+    assert workspace.ingested() == sorted(
+        [{**row, "instruments": [], "errata": []} for row in tracks.to_pylist()],
+        key=lambda row: (row["song_id"], row["stem"]),
+    )

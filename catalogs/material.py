@@ -1,0 +1,42 @@
+"""What of a song is normalised: its files in use, those of one stem taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from catalogs.schemas import MIXTURE
+
+Row = dict[str, Any]
+
+PARTS = "parts"
+"""Key under which the row of a stem that is summed holds the rows of its files."""
+
+SUMMED = "summed"
+"""Encoding of a stem that is the sum of several files: none of its files' encodings holds it without loss."""
+
+
+def stem_rows(tracks: Iterable[Row]) -> list[Row]:
+    """One row for each stem in use, and for the mixture, in the order of their first files.
+
+    A stem of one file has that file's row. A stem of several has the row of its longest file, with
+    ``encoding`` SUMMED and all its rows under PARTS. Raws that are in use have the role ``stem``.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in tracks:
+        if row["used"]:
+            groups.setdefault(row["stem"], []).append(row)
+    return [_stem_row(stem, rows) for stem, rows in groups.items()]
+
+
+def file_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows of the files that ``stem_rows`` took together."""
+    return [part for row in rows for part in row.get(PARTS, [row])]
+
+
+def _stem_row(stem: str, rows: list[Row]) -> Row:
+    role = {"role": "mixture" if stem == MIXTURE else "stem"}
+    if len(rows) == 1:
+        return {**rows[0], **role}
+    longest = max(rows, key=lambda row: row["catalog_frames"])
+    return {**longest, **role, "encoding": SUMMED, PARTS: rows}
