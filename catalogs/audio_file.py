@@ -20,7 +20,7 @@ import numpy as np
 import soxr
 
 from catalogs.container import AUDIO_SUFFIXES, SUFFIXES, identify
-from catalogs.decoders import MAX_CHANNELS, Source, describe, read
+from catalogs.decoders import MAX_CHANNELS, Source, describe, read, read_into
 from catalogs.faults import AudioFileError
 from fxnorm.settings import SAMPLE_RATE
 
@@ -146,6 +146,23 @@ def decode_streams(
             samples = _fit(samples, wanted)
         decoded[stream] = _to_stereo(_resample(samples, found.sample_rate, sample_rate))
     return decoded
+
+
+def decode_into(path: FilePath, stream: int | None, frames: int, output: np.ndarray) -> None:
+    """Add a stream to an array of the catalog's rate, without a copy of the whole where its rate is the same.
+
+    ``frames`` is its length at the file's rate, as in ``decode_streams``; ``output`` is float32 (samples, 2), at
+    least as long as that is at the catalog's rate. Errors: as for ``decode``; ``output`` is of no use then.
+    """
+    with _open_audio(path) as source:
+        found = describe(source, stream)
+        if found.sample_rate == SAMPLE_RATE:
+            place = output[:frames]
+            read_into(source, stream, place)
+            _refuse_non_finite(source.path, place, SAMPLE_RATE)
+            return
+    samples = decode_streams(path, {stream: frames})[stream]
+    output[: len(samples)] += samples
 
 
 def content_hash(path: FilePath) -> str:
