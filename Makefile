@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench-loader clean
+.PHONY: help setup catalog train test check agreement bench bench-loader clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,8 +57,13 @@ agreement: $(STAMP) ## Compare with numbers and audio of the published code: mak
 	$(BIN)/python -m tests.agreement_networks $(REFERENCE)
 	$(BIN)/python -m tests.agreement_metrics $(REFERENCE)
 
+bench: $(STAMP) $(DEMO)/catalog/catalog.json ## What every step costs, and what the pipeline adds
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.chain $(DEMO)/corpus
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.pipeline $(DEMO)/corpus
+
 bench-loader: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.shards $(DEMO)/catalog
 
 # Apart from the environment: litdata asks for an older python-dateutil than the constraints, and for torchvision.
 $(LITDATA): $(STAMP)

@@ -25,6 +25,7 @@ from training.checkpoint import (
     CheckpointError,
     WeightAverage,
     load_checkpoint,
+    load_weights,
     random_state,
     restore_random_state,
     save_checkpoint,
@@ -343,7 +344,7 @@ def _resume(
         raise TrainingError(f"{path}: was trained on another catalog; name another --out, or remove the folder")
     if (checkpoint.average is None) != (average is None):
         raise TrainingError(f"{path}: was trained {'without' if average else 'with'} --average; go on the same way")
-    model.load_state_dict(checkpoint.model)
+    load_weights(model, checkpoint.model, path)
     optimiser.load_state_dict(checkpoint.optimiser)
     if average is not None and checkpoint.average is not None:
         average.weights = checkpoint.average
@@ -359,7 +360,7 @@ def _load_front_end(model: Mixer, path: Path) -> None:
         raise TrainingError(
             f"{path}: a front-end is for a network of the kind automix, and is trained with a preset for it"
         )
-    trained.load_state_dict(checkpoint.average or checkpoint.model)
+    load_weights(trained, checkpoint.average or checkpoint.model, path)
     try:
         model.load_front_end(trained)
     except ValueError as error:

@@ -15,7 +15,7 @@ from fxnorm.receipt import StemReceipt
 from fxnorm.settings import SAMPLE_RATE
 from fxnorm.statistics import Statistics, Targets
 from fxnorm.stereo import Audio, as_stereo
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, load_weights
 from training.models import Mixer, build_model
 from training.presets import parse_preset
 from training.whole_song import apply_to_song
@@ -75,7 +75,7 @@ def load_mixer(checkpoint: Path, device: str = "cpu") -> LoadedMixer:
         raise ValueError(
             f"{checkpoint}: is a pre-trained front-end, which does not mix; train a preset that starts from it"
         )
-    model.load_state_dict(content.average or content.model)
+    load_weights(model, content.average or content.model, checkpoint)
     return LoadedMixer(model.to(device).eval(), content.sources)
 
 
