@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train]'
 	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
-	$(BIN)/python -m fxnorm.warm
+	$(BIN)/python -m pipelines.warm
 	touch $(STAMP)
 
 catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog from it

@@ -60,7 +60,7 @@ class TrainOptions:
         front_end: checkpoint of a pre-trained front-end to start from.
         device: ``cpu``, ``cuda`` or ``auto``.
         loader_workers: processes that read ahead; 0 reads in the training process.
-        average: decay of an exponential moving average of the weights; None for none.
+        average: decay of an exponential moving average of the weights; None for what the preset says.
         compiled: run the network through ``torch.compile``.
         seed: seed of the weights and of the data.
         validation_seconds: longest stretch of a validation song.
@@ -129,7 +129,8 @@ def train(options: TrainOptions, say: Callable[[str], None], rank: int = 0, rank
     if options.front_end is not None:
         _load_front_end(model, options.front_end)
     optimiser = _optimiser(model, preset)
-    average = None if options.average is None else WeightAverage(model, options.average)
+    decay = recipe.average if options.average is None else options.average
+    average = None if decay is None else WeightAverage(model, decay)
     state = _resume(options, preset, model, optimiser, average, catalog)
     crops = CropConfig(recipe.segment, model.sources, options.seed, recipe.swap_channels)
     examples = recipe.minibatches_per_epoch * recipe.batch * ranks
