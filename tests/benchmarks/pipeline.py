@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -53,8 +52,9 @@ def job_of(root: Path) -> Job:
 
 
 def peak_gigabytes() -> float:
-    """Largest resident size of this process so far, GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    """Largest resident size of this process so far, GB; not that of the process that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e9
 
 
 def worker(root: Path, catalog: Path, repeats: int) -> None:

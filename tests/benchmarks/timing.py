@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import statistics
 import time
@@ -39,6 +40,8 @@ def music(corpus: Path, stem: str, seconds: float) -> NDArray[np.float32]:
     paths = sorted(corpus.glob(f"*/*/{stem}.wav"))
     if not paths:
         raise SystemExit(f"{corpus}: holds no */*/{stem}.wav; run 'make catalog' first")
-    while sum(piece.shape[0] for piece in pieces) < wanted:
-        pieces += [soundfile.read(path, dtype="float32")[0] for path in paths]
+    for path in itertools.cycle(paths):
+        if sum(piece.shape[0] for piece in pieces) >= wanted:
+            break
+        pieces.append(soundfile.read(path, dtype="float32")[0])
     return np.ascontiguousarray(np.concatenate(pieces)[:wanted])
