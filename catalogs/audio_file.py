@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -27,6 +27,7 @@ from fxnorm.settings import SAMPLE_RATE
 __all__ = [
     "AudioFileError",
     "AudioInfo",
+    "Observer",
     "catalog_frames",
     "content_hash",
     "decode",
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+Observer = Callable[[np.ndarray], None]
+"""Looks at float32 samples of shape (frames, channels) before they are converted."""
 
 _RESAMPLER_SLACK = 8
 _OPEN_PROBLEMS = {
@@ -129,12 +133,16 @@ def decode(path: FilePath, stream: int | None = None, sample_rate: int = SAMPLE_
 
 
 def decode_streams(
-    path: FilePath, frames: Mapping[int | None, int | None], sample_rate: int = SAMPLE_RATE
+    path: FilePath,
+    frames: Mapping[int | None, int | None],
+    sample_rate: int = SAMPLE_RATE,
+    observe: Observer | None = None,
 ) -> dict[int | None, np.ndarray]:
     """Several audio streams of one file, read in one pass, each as ``decode`` returns it.
 
     ``frames`` maps each wanted stream to the samples per channel, at the file's rate, that it is cut or
-    zero-padded to at the end before resampling; None leaves its own length.
+    zero-padded to at the end before resampling; None leaves its own length. ``observe`` is called with the
+    samples of each stream as the file has them: its own channels, rate and length.
     """
     with _open_audio(path) as source:
         native = read(source, list(frames))
@@ -142,6 +150,8 @@ def decode_streams(
     for stream, wanted in frames.items():
         found, samples = native.pop(stream)
         _refuse_non_finite(source.path, samples, found.sample_rate)
+        if observe is not None:
+            observe(samples)
         if wanted is not None:
             samples = _fit(samples, wanted)
         decoded[stream] = _to_stereo(_resample(samples, found.sample_rate, sample_rate))

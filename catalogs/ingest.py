@@ -18,6 +18,7 @@ import numpy as np
 
 from catalogs.audio_file import (
     AudioFileError,
+    Observer,
     catalog_frames,
     content_hash,
     decode_streams,
@@ -109,12 +110,14 @@ def ingest_song(song: CorpusSong, known: Mapping[TrackKey, Row] | None = None) -
     return SongIngest(song.song_id, [{**row, "song_hash": song_hash} for row in rows], [])
 
 
-def load_song(rows: Sequence[Row], sample_rate: int = SAMPLE_RATE) -> dict[str, np.ndarray]:
+def load_song(
+    rows: Sequence[Row], sample_rate: int = SAMPLE_RATE, observe: Observer | None = None
+) -> dict[str, np.ndarray]:
     """The audio of a song's ``tracks`` rows: stem name to float32 (frames, 2) at ``sample_rate`` (Hz).
 
     Each stem keeps its own length; at the catalog's rate that is ``catalog_frames``. Rows of one stem are
     summed in the order of their content, the shorter ones padded with zeros at their end. A file is opened
-    once for all its streams.
+    once for all its streams. ``observe`` sees the samples of each file or stream before conversion and summing.
 
     Errors: AudioFileError as for ``catalogs.audio_file.decode``, or with reason ``changed`` where size or
     modification time are no longer those of the rows.
@@ -128,7 +131,7 @@ def load_song(rows: Sequence[Row], sample_rate: int = SAMPLE_RATE) -> dict[str, 
         status = file_status(path)
         if any((status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]) for row in group):
             raise AudioFileError("changed", path, "it was changed after it was ingested")
-        streams = decode_streams(path, {row["stream"]: row["frames"] for row in group}, sample_rate)
+        streams = decode_streams(path, {row["stream"]: row["frames"] for row in group}, sample_rate, observe)
         for row in group:
             song[row["stem"]] = _sum(song.get(row["stem"]), streams[row["stream"]])
     return {row["stem"]: song[row["stem"]] for row in rows}

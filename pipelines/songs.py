@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from catalogs.audio_file import AudioFileError, uri_to_path
+from catalogs.audio_file import AudioFileError, Observer, uri_to_path
 from catalogs.ingest import load_song
 from catalogs.material import file_rows
 from catalogs.storage import Location
@@ -55,12 +55,13 @@ def song_memory(tracks: Rows) -> float:
     return PROCESS_BYTES + WORKING_COPIES * STEREO_FLOAT32_BYTES * max(row["catalog_frames"] for row in tracks)
 
 
-def decode_stem(stem: Mapping[str, Any], stage: str) -> NDArray[np.float32]:
+def decode_stem(stem: Mapping[str, Any], stage: str, observe: Observer | None = None) -> NDArray[np.float32]:
     """Decode a stem, the sum of its files; they must still be those that were ingested.
 
     Args:
         stem: a row as catalogs.material makes it of the tracks table.
         stage: stage named in a refusal.
+        observe: sees the samples of each of its files before they are converted and summed.
 
     Returns:
         float32 of shape (samples, 2), 44 100 Hz.
@@ -70,7 +71,7 @@ def decode_stem(stem: Mapping[str, Any], stage: str) -> NDArray[np.float32]:
     """
     files = file_rows([dict(stem)])
     try:
-        return load_song(files)[stem["stem"]]
+        return load_song(files, observe=observe)[stem["stem"]]
     except AudioFileError as error:
         guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
         raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None
