@@ -1,11 +1,11 @@
 """Bleed: how much of another stem is heard in a stem while it rests.
 
 For each ordered pair, frames are taken in which the stem is 20 dB or more below its own loud passages and the other is
-not. Over these the coherent output power is summed: the part of the stem's spectrum that a linear filter makes of the
-other stem, |S_ab|^2 / S_bb in each bin (Bendat, Piersol, Random Data, section 6.2), of the same channel. Over the
-other's energy it is the gain at which the other stem is heard. Chance also makes two stems look coherent (Carter,
-Knapp, Nuttall, IEEE Trans. Audio Electroacoust. 21 (4), 1973): what the same frames give when they are paired with
-other moments is taken off.
+not, and of these the quarter where the stem is lowest against the other. Over these the coherent output power is
+summed: the part of the stem's spectrum that a linear filter makes of the other stem, |S_ab|^2 / S_bb in each bin
+(Bendat, Piersol, Random Data, section 6.2), of the same channel. Over the other's energy it is the gain at which the
+other stem is heard. Chance also makes two stems look coherent (Carter, Knapp, Nuttall, IEEE Trans. Audio
+Electroacoust. 21 (4), 1973): what the same frames give when they are paired with other moments is taken off.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ RANGE_DB = 20.0
 
 FEWEST_FRAMES = 40
 """Frames (1.9 s) of a pair below which nothing is said about it."""
+
+QUIETEST = 0.25
+"""Share of a pair's frames that is looked at: those where the stem is lowest against the other."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +106,9 @@ def _pair(
     frames = np.flatnonzero((stem_below <= -RANGE_DB) & (other_below > -RANGE_DB))
     if frames.size < FEWEST_FRAMES:
         return None
+    distance = stem_below[frames] - other_below[frames]
+    count = max(FEWEST_FRAMES, round(QUIETEST * frames.size))
+    frames = np.sort(frames[np.argsort(distance, kind="stable")[:count]])
     coherent, energy, source_energy = _coherent_power(stem, frames, other, frames)
     chance, _, _ = _coherent_power(stem, frames, other, np.roll(frames, frames.size // 2))
     heard = max(0.0, coherent - chance)

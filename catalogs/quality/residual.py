@@ -6,7 +6,7 @@ that of the stems, or processing of the sum; a stem of another level, polarity o
 
 A lag is the largest magnitude of the generalised cross-correlation with the weight of the smoothed coherence transform
 (Carter, Nuttall, Cable, Proc. IEEE 61 (10), 1973), spectra averaged over excerpts and channels; it is kept where it
-lowers the residual by more than 1 dB against the stem unshifted.
+lowers the residual by more than 1 dB against the stem unshifted, and moved by single samples while that lowers it more.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ Excerpts = NDArray[np.float32]
 LAG_BENEFIT = 10.0**0.1
 """Ratio by which a lag must lower the residual's energy to be kept (1 dB)."""
 
+LAG_EXCERPTS = 12
+"""Where there are more excerpts, lags are found in every second one."""
+
 SMALLEST_SHARE = 1e-9
 """A stem with a smaller share of the energy of all stems is not fitted."""
+
+EXPLAINED = 1e-6
+"""Share of the mixture's energy (-60 dB) that is not worth moving a stem for."""
 
 CUTOFF = 1e-10
 """Singular values below this share of the largest are dropped: two stems with the same audio share their gain."""
@@ -81,9 +87,11 @@ def fit_mixture(stems: Mapping[str, Excerpts], mixture: Excerpts) -> MixtureFit 
     sounding = [name for name, own in energies.items() if own > SMALLEST_SHARE * sum(energies.values())]
     normal = _NormalEquations([stems[name] for name in sounding], target, energy)
     lags = _lags(normal.stems, target)
-    for index in sorted(range(len(sounding)), key=lambda index: -energies[sounding[index]]):
-        if lags[index]:
-            normal.try_lag(index, lags[index])
+    loudest_first = sorted(range(len(sounding)), key=lambda index: -energies[sounding[index]])
+    for index in loudest_first:
+        normal.try_lag(index, lags[index])
+    for index in loudest_first:
+        normal.refine(index)
     gains = normal.gains()
     residual = target.copy()
     for stem, gain, lag in zip(normal.stems, gains, normal.lags, strict=True):
@@ -114,15 +122,26 @@ class _NormalEquations:
         for index in range(len(stems)):
             self._measure(index)
 
-    def try_lag(self, index: int, lag: int) -> None:
-        """Keep a stem's lag if it lowers the residual."""
+    def try_lag(self, index: int, lag: int) -> bool:
+        """Keep another lag of a stem if it lowers the residual, from lag 0 by more than 1 dB; whether it was kept."""
+        former = self.lags[index]
+        if lag == former or abs(lag) > MARGIN:
+            return False
         before = self._residual()
         kept = self._products.copy(), self._right.copy()
         self.lags[index] = lag
         self._measure(index)
-        if self._residual() * LAG_BENEFIT > before:
-            self.lags[index] = 0
-            self._products, self._right = kept
+        if self._residual() * (LAG_BENEFIT if former == 0 else 1.0) < before:
+            return True
+        self.lags[index] = former
+        self._products, self._right = kept
+        return False
+
+    def refine(self, index: int) -> None:
+        """Move a stem sample by sample to where the residual is lowest, unless next to nothing is left of it."""
+        while self._residual() > EXPLAINED * self._energy:
+            if not any(self.try_lag(index, self.lags[index] + step) for step in (-1, 1)):
+                return
 
     def gains(self) -> NDArray[np.float64]:
         """Gain of each stem."""
@@ -141,15 +160,16 @@ class _NormalEquations:
 
 
 def _lags(stems: list[Excerpts], target: Excerpts) -> list[int]:
+    chosen = slice(None, None, 1 + (target.shape[0] > LAG_EXCERPTS))
     size = LENGTH + 2 * MARGIN
     window = scipy.signal.get_window("hann", LENGTH).astype(np.float32)
-    mixture = scipy.fft.rfft(target * window, size, axis=-1, overwrite_x=True)
+    mixture = scipy.fft.rfft(target[chosen] * window, size, axis=-1, overwrite_x=True)
     mixture_power = _power(mixture)
     lags = []
     for stem in stems:
         cross = np.zeros(mixture.shape[-1], dtype=np.complex128)
         power = np.zeros(mixture.shape[-1])
-        for excerpt, other in zip(stem, mixture, strict=True):
+        for excerpt, other in zip(stem[chosen], mixture, strict=True):
             spectra = scipy.fft.rfft(excerpt, axis=-1)
             power += _power(spectra[None])
             cross += (spectra.conj() * other).sum(axis=0)
@@ -160,8 +180,12 @@ def _lags(stems: list[Excerpts], target: Excerpts) -> list[int]:
     return lags
 
 
-def _power(spectra: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-    return (spectra.real.astype(np.float64) ** 2 + spectra.imag.astype(np.float64) ** 2).sum(axis=(0, 1))
+def _power(spectra: NDArray[np.complex64]) -> NDArray[np.float64]:
+    """Sum of the squared magnitudes of complex64 spectra (excerpts, channels, bins) over all but bins."""
+    power = np.zeros(spectra.shape[-1])
+    for parts in spectra.view(np.float32).reshape(-1, 2 * spectra.shape[-1]):
+        power += np.square(parts).reshape(-1, 2).sum(axis=1)
+    return power
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -19,8 +19,8 @@ from pipelines.cli import app
 from tests import signals
 
 COMMANDS = (
-    "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "quality", "demo-corpus", "analyze-stem",
-    "normalize-stem", "stats show", "stats merge", "stats export", "stats import",
+    "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "demo-corpus", "analyze-stem",
+    "normalize-stem", "quality", "stats show", "stats merge", "stats export", "stats import",
     "sources show", "sources check",
 )  # fmt: skip
 
