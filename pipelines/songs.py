@@ -33,8 +33,8 @@ STEREO_FLOAT32_BYTES = 8
 WORKING_COPIES = 3
 """Copies of one stem that analysis or normalisation holds at its peak."""
 
-PROCESS_BYTES = 350_000_000
-"""What a worker takes beside the audio: its program, encoded segments, buffers."""
+PROCESS_BYTES = 450_000_000
+"""What a worker takes beside the audio: its program, encoded segments, excerpts, buffers."""
 
 
 class SongRefusedError(Exception):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -90,3 +92,19 @@ def test_options_of_the_command_line() -> None:
     assert known_faults("lag, clipped,lag") == ("clipped", "lag")
     with pytest.raises(ValueError, match="unknown fault 'noise'; known: antiphase, bleed"):
         known_faults("noise")
+
+
+def test_documentation_lists_every_fault_and_threshold() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "quality-control.md").read_text(encoding="utf-8")
+    limits = Thresholds()
+    faults = re.findall(r"^\| `(\w+)` \| ([^|]+) \| [^|]+ \| `(\w+)` \| \D*?(-?[\d.]+)", text, re.MULTILINE)
+    assert {(name, meaning, threshold, float(default)) for name, meaning, threshold, default in faults} == {
+        (name, criterion.meaning, criterion.threshold, getattr(limits, criterion.threshold))
+        for name, criterion in FAULTS.items()
+    }
+    others = dict(re.findall(r"^\| `(\w+)` \| (-?[\d.]+) \|", text, re.MULTILINE))
+    named = {threshold for _, _, threshold, _ in faults}
+    assert {name: float(value) for name, value in others.items()} == {
+        field.name: getattr(limits, field.name) for field in dataclasses.fields(limits) if field.name not in named
+    }
+    assert all(f"`{column}" in text or column.split("_")[0] in text for column in QUALITY.names[5:])
