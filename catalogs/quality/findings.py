@@ -57,7 +57,7 @@ class Thresholds:
     polarity: float = -1.0
     lag_samples: float = 1.0
     bleed_db: float = -40.0
-    bleed_share: float = 0.3
+    bleed_share: float = 0.2
 
     @classmethod
     def with_values(cls, values: Mapping[str, float]) -> Thresholds:

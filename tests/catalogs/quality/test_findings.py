@@ -19,7 +19,7 @@ CLEAN = [quality(track("demo/beta", stem, "train")) for stem in ("vocals", "bass
 
 AT_THRESHOLD: dict[str, tuple[str, dict[str, float | int]]] = {
     "antiphase": ("bass", {"correlation": -0.5}),
-    "bleed": ("bass", {"bleed_db": -40.0, "bleed_share": 0.3}),
+    "bleed": ("bass", {"bleed_db": -40.0, "bleed_share": 0.2}),
     "clipped": ("bass", {"clipped_runs": 10}),
     "cut_bandwidth": ("bass", {"bandwidth_hz": 16_000.0, "bandwidth_fall_db": 20.0}),
     "dc_offset": ("bass", {"dc_offset_dbfs": -40.0}),
