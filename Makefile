@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench-loader bench-quality clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,8 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train]'
 	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
-	$(BIN)/python -m fxnorm.warm
-	$(BIN)/python -m catalogs.quality.warm
+	$(BIN)/python -m pipelines.warm
 	touch $(STAMP)
 
 catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog from it
@@ -58,8 +57,13 @@ agreement: $(STAMP) ## Compare with numbers and audio of the published code: mak
 	$(BIN)/python -m tests.agreement_networks $(REFERENCE)
 	$(BIN)/python -m tests.agreement_metrics $(REFERENCE)
 
+bench: $(STAMP) $(DEMO)/catalog/catalog.json ## What every step costs, and what the pipeline adds
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.chain $(DEMO)/corpus
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.pipeline $(DEMO)/corpus
+
 bench-loader: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.shards $(DEMO)/catalog
 
 bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo corpus, and count what is found
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.quality $(DEMO)/corpus

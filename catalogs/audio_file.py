@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -20,7 +20,7 @@ import numpy as np
 import soxr
 
 from catalogs.container import AUDIO_SUFFIXES, SUFFIXES, identify
-from catalogs.decoders import MAX_CHANNELS, Source, describe, read
+from catalogs.decoders import MAX_CHANNELS, Observer, Source, describe, read, read_into
 from catalogs.faults import AudioFileError
 from fxnorm.settings import SAMPLE_RATE
 
@@ -39,9 +39,6 @@ __all__ = [
 ]
 
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-Observer = Callable[[np.ndarray], None]
-"""Looks at float32 samples of shape (frames, channels) before they are converted."""
 
 _RESAMPLER_SLACK = 8
 _OPEN_PROBLEMS = {
@@ -156,6 +153,26 @@ def decode_streams(
             samples = _fit(samples, wanted)
         decoded[stream] = _to_stereo(_resample(samples, found.sample_rate, sample_rate))
     return decoded
+
+
+def decode_into(
+    path: FilePath, stream: int | None, frames: int, output: np.ndarray, observe: Observer | None = None
+) -> None:
+    """Add a stream to an array of the catalog's rate, without a copy of the whole where its rate is the same.
+
+    ``frames`` is its length at the file's rate, as in ``decode_streams``; ``output`` is float32 (samples, 2), at
+    least as long as that is at the catalog's rate. ``observe`` is called with the samples as the file has them, in
+    blocks, in order. Errors: as for ``decode``; ``output`` is of no use then.
+    """
+    with _open_audio(path) as source:
+        found = describe(source, stream)
+        if found.sample_rate == SAMPLE_RATE:
+            place = output[:frames]
+            read_into(source, stream, place, observe)
+            _refuse_non_finite(source.path, place, SAMPLE_RATE)
+            return
+    samples = decode_streams(path, {stream: frames}, observe=observe)[stream]
+    output[: len(samples)] += samples
 
 
 def content_hash(path: FilePath) -> str:

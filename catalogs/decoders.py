@@ -8,12 +8,12 @@ libsndfile reads everything else, through the file descriptor, so that file name
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -21,6 +21,9 @@ import soundfile
 
 from catalogs.container import Container
 from catalogs.faults import AudioFileError
+
+Observer = Callable[[np.ndarray], None]
+"""Looks at float32 samples of shape (frames, channels) before they are converted."""
 
 MAX_CHANNELS = 2
 MIN_RATE, MAX_RATE = 8_000, 384_000
@@ -103,8 +106,29 @@ def read(source: Source, streams: Sequence[int | None]) -> dict[int | None, tupl
     with _open_ffmpeg(source) as container:
         chosen = {stream: _select(source, container, stream) for stream in streams}
         found = {stream: _ffmpeg_stream(source, container, av_stream) for stream, av_stream in chosen.items()}
-        samples = _decode_ffmpeg(source, container, {s.index: found[n] for n, s in chosen.items()})
-        return {n: _fit_declared(source, found[n], samples[s.index]) for n, s in chosen.items()}
+        samples = {s.index: _Samples(source, found[n]) for n, s in chosen.items()}
+        _decode_ffmpeg(source, container, {s.index: found[n] for n, s in chosen.items()}, samples)
+        return {n: _fit_declared(source, found[n], samples[s.index].array) for n, s in chosen.items()}
+
+
+def read_into(source: Source, stream: int | None, output: np.ndarray, observe: Observer | None = None) -> None:
+    """Add one stream, at its own rate, to an array, without a copy of the whole.
+
+    ``output`` is float32 (samples, channels); mono is added to every channel, and what is longer than it is cut.
+    ``observe`` is called with each block as the file has it, in order.
+
+    Errors: as for ``read``.
+    """
+    if not source.needs_ffmpeg:
+        _decode_soundfile(source, describe(source, stream), _Added(output, observe))
+        return
+    with _open_ffmpeg(source) as container:
+        chosen = _select(source, container, stream)
+        found = _ffmpeg_stream(source, container, chosen)
+        sink = _Added(output[: found.frames] if found.length_declared else output, observe)
+        _decode_ffmpeg(source, container, {chosen.index: found}, {chosen.index: sink})
+    if found.length_declared:
+        _refuse_short(source, found, sink.length + _CODEC_FRAME)
 
 
 def _counted(stream: Stream, frames: int) -> Stream:
@@ -153,6 +177,15 @@ def _reason(error: soundfile.LibsndfileError) -> str:
     return str(error.error_string).removeprefix("Error : ").rstrip(".")
 
 
+class _Sink(Protocol):
+    """Takes the samples of a stream, block by block."""
+
+    length: int
+
+    def append(self, block: np.ndarray) -> None:
+        """The next samples, shape (samples, channels)."""
+
+
 class _Samples:
     """Decoded samples of a stream, in one array that grows where its length is not declared, or not to be believed."""
 
@@ -161,36 +194,53 @@ class _Samples:
         self._array = np.empty((min(stream.frames + _CODEC_FRAME, plausible), stream.channels), np.float32)
         self.length = 0
 
-    def room(self, frames: int) -> np.ndarray:
-        """Where the next samples go; what is used of it is to be added to ``length``."""
-        end = self.length + frames
+    def append(self, block: np.ndarray) -> None:
+        end = self.length + len(block)
         if end > len(self._array):
             grown = np.empty((max(end, 2 * len(self._array)), self._array.shape[1]), np.float32)
             grown[: self.length] = self.array
             self._array = grown
-        return self._array[self.length : end]
-
-    def append(self, block: np.ndarray) -> None:
-        self.room(len(block))[:] = block
-        self.length += len(block)
+        self._array[self.length : end] = block
+        self.length = end
 
     @property
     def array(self) -> np.ndarray:
         return self._array[: self.length]
 
 
+class _Added:
+    """Samples added to an array that the caller has; those beyond its end are counted and left out."""
+
+    def __init__(self, output: np.ndarray, observe: Observer | None) -> None:
+        self._output = output
+        self._observe = observe
+        self.length = 0
+
+    def append(self, block: np.ndarray) -> None:
+        if self._observe is not None:
+            self._observe(block)
+        place = self._output[self.length : self.length + len(block)]
+        place += block[: len(place)]
+        self.length += len(block)
+
+
 def _read_soundfile(source: Source, stream: int | None) -> tuple[Stream, np.ndarray]:
     found = describe(source, stream)
     samples = _Samples(source, found)
+    _decode_soundfile(source, found, samples)
+    return found, samples.array
+
+
+def _decode_soundfile(source: Source, stream: Stream, sink: _Sink) -> None:
+    buffer = np.empty((min(stream.frames, _BLOCK_FRAMES), stream.channels), np.float32)
     with _open_soundfile(source) as handle:
         try:
-            while block := len(handle.read(out=samples.room(min(_BLOCK_FRAMES, found.frames - samples.length)))):
-                samples.length += block
+            while len(block := handle.read(out=buffer[: stream.frames - sink.length])):
+                sink.append(block)
         except soundfile.LibsndfileError as error:
-            problem = f"decoding it fails within a few seconds after sample {samples.length} ({_reason(error)})"
+            problem = f"decoding it fails within a few seconds after sample {sink.length} ({_reason(error)})"
             raise AudioFileError("damaged", source.path, problem) from error
-    _refuse_short(source, found, samples.length)
-    return found, samples.array
+    _refuse_short(source, stream, sink.length)
 
 
 @contextmanager
@@ -232,8 +282,7 @@ def _ffmpeg_stream(source: Source, container: Any, av_stream: Any) -> Stream:
     return _checked(source, found)
 
 
-def _decode_ffmpeg(source: Source, container: Any, streams: dict[int, Stream]) -> dict[int, np.ndarray]:
-    samples = {index: _Samples(source, stream) for index, stream in streams.items()}
+def _decode_ffmpeg(source: Source, container: Any, streams: Mapping[int, Stream], sinks: Mapping[int, _Sink]) -> None:
     begun: set[int] = set()
     to_float = {index: av.AudioResampler(format="fltp") for index in streams}
     wanted = [s for s in container.streams.audio if s.index in streams]
@@ -246,12 +295,11 @@ def _decode_ffmpeg(source: Source, container: Any, streams: dict[int, Stream]) -
                     raise AudioFileError("damaged", source.path, problem)
                 if index not in begun:
                     begun.add(index)
-                    samples[index].append(_delay(frame, stream))
+                    sinks[index].append(_delay(frame, stream))
                 for part in to_float[index].resample(frame):
-                    samples[index].append(part.to_ndarray().T)
+                    sinks[index].append(part.to_ndarray().T)
     except av.FFmpegError as error:
         raise AudioFileError("damaged", source.path, f"decoding it fails ({error.strerror})") from error
-    return {index: each.array for index, each in samples.items()}
 
 
 def _delay(frame: Any, stream: Stream) -> np.ndarray:

@@ -28,7 +28,9 @@ class FlacError(ValueError):
     """Bytes that are not a FLAC file, or one that is damaged or shorter than it should be."""
 
 
-def encode_flac(audio: NDArray[np.float32], scale: float, subtype: str, rate: int) -> bytes:
+def encode_flac(
+    audio: NDArray[np.float32], scale: float, subtype: str, rate: int, level: int = COMPRESSION_LEVEL
+) -> bytes:
     """Round to PCM and encode; 16-bit input at scale 1 survives exactly.
 
     Args:
@@ -36,11 +38,12 @@ def encode_flac(audio: NDArray[np.float32], scale: float, subtype: str, rate: in
         scale: samples are divided by this first.
         subtype: ``PCM_16`` or ``PCM_24``.
         rate: Hz.
+        level: compression, 0 to 8; the audio does not depend on it.
     """
     words = np.empty(audio.shape, dtype=np.int32)
     _quantize(audio, scale, PCM_BITS[subtype], words)
     stream = io.BytesIO()
-    soundfile.write(stream, words, rate, format="FLAC", subtype=subtype, compression_level=COMPRESSION_LEVEL / _LEVELS)
+    soundfile.write(stream, words, rate, format="FLAC", subtype=subtype, compression_level=level / _LEVELS)
     return stream.getvalue()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from catalogs.audio_file import (
     Observer,
     catalog_frames,
     content_hash,
-    decode_streams,
+    decode_into,
     file_status,
     path_to_uri,
     probe,
@@ -30,7 +30,6 @@ from catalogs.audio_file import (
 from catalogs.corpora.corpus import CorpusFile, CorpusSong
 from catalogs.faults import Fault
 from catalogs.schemas import EXCLUDED, MIXTURE
-from fxnorm.settings import SAMPLE_RATE
 
 Row = dict[str, Any]
 TrackKey = tuple[str, int | None]
@@ -110,40 +109,39 @@ def ingest_song(song: CorpusSong, known: Mapping[TrackKey, Row] | None = None) -
     return SongIngest(song.song_id, [{**row, "song_hash": song_hash} for row in rows], [])
 
 
-def load_song(
-    rows: Sequence[Row], sample_rate: int = SAMPLE_RATE, observe: Observer | None = None
-) -> dict[str, np.ndarray]:
-    """The audio of a song's ``tracks`` rows: stem name to float32 (frames, 2) at ``sample_rate`` (Hz).
+def load_song(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    """The audio of a song's ``tracks`` rows: stem name to float32 (frames, 2) at the catalog's rate.
 
-    Each stem keeps its own length; at the catalog's rate that is ``catalog_frames``. Rows of one stem are
-    summed in the order of their content, the shorter ones padded with zeros at their end. A file is opened
-    once for all its streams. ``observe`` sees the samples of each file or stream before conversion and summing.
+    Each stem keeps its own length, ``catalog_frames``, that of its longest file if it has several.
+
+    Errors: as for ``load_stem``.
+    """
+    stems: dict[str, list[Row]] = {}
+    for row in rows:
+        stems.setdefault(row["stem"], []).append(row)
+    song = {}
+    for stem, files in stems.items():
+        song[stem] = np.zeros((max(row["catalog_frames"] for row in files), 2), np.float32)
+        load_stem(files, song[stem])
+    return song
+
+
+def load_stem(rows: Sequence[Row], output: np.ndarray, observer: Callable[[], Observer] | None = None) -> None:
+    """Add the files of a stem, in the order of their content, to ``output``.
+
+    ``output`` is float32 (samples, 2) at the catalog's rate, zeros, at least as long as the longest file. Each file is
+    decoded in blocks where its rate is the catalog's. ``observer`` makes one for each file, which is called with the
+    samples as they stand in it.
 
     Errors: AudioFileError as for ``catalogs.audio_file.decode``, or with reason ``changed`` where size or
     modification time are no longer those of the rows.
     """
-    by_uri: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["content_hash"]):
-        by_uri.setdefault(row["uri"], []).append(row)
-    song: dict[str, np.ndarray] = {}
-    for uri, group in by_uri.items():
-        path = uri_to_path(uri)
+        path = uri_to_path(row["uri"])
         status = file_status(path)
-        if any((status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]) for row in group):
+        if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
             raise AudioFileError("changed", path, "it was changed after it was ingested")
-        streams = decode_streams(path, {row["stream"]: row["frames"] for row in group}, sample_rate, observe)
-        for row in group:
-            song[row["stem"]] = _sum(song.get(row["stem"]), streams[row["stream"]])
-    return {row["stem"]: song[row["stem"]] for row in rows}
-
-
-def _sum(audio: np.ndarray | None, part: np.ndarray) -> np.ndarray:
-    if audio is None:
-        return part
-    longer, shorter = (audio, part) if len(audio) >= len(part) else (part, audio)
-    total = longer.copy()
-    total[: len(shorter)] += shorter
-    return total
+        decode_into(path, row["stream"], row["frames"], output, None if observer is None else observer())
 
 
 def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path, str]) -> Row:

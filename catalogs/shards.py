@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalogs import schemas
-from catalogs.flac import FlacError, decode_flac, encode_flac
+from catalogs.flac import COMPRESSION_LEVEL, FlacError, decode_flac, encode_flac
 from catalogs.storage import Location
 from fxnorm.stereo import peak
 
@@ -65,12 +65,14 @@ class ShardDraft:
         song_id: id of the song.
         segment_frames: samples per channel in a segment.
         rate: Hz.
+        level: compression of the FLAC segments, 0 to 8.
     """
 
-    def __init__(self, song_id: str, segment_frames: int, rate: int) -> None:
+    def __init__(self, song_id: str, segment_frames: int, rate: int, level: int = COMPRESSION_LEVEL) -> None:
         self._song_id = song_id
         self._segment_frames = segment_frames
         self._rate = rate
+        self._level = level
         self._rows: list[list[dict[str, object]]] = []
         self._places: list[list[tuple[int, int]]] = []
         self._resources = ExitStack()
@@ -98,7 +100,7 @@ class ShardDraft:
         scale = stem.scale
         for segment, start in enumerate(range(0, frames, self._segment_frames)):
             piece = stem.audio[start : start + self._segment_frames]
-            flac = encode_flac(piece, scale, stem.subtype, self._rate)
+            flac = encode_flac(piece, scale, stem.subtype, self._rate, self._level)
             if segment == len(self._rows):
                 self._rows.append([])
                 self._places.append([])

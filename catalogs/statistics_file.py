@@ -91,4 +91,4 @@ def read_statistics(path: Path | str) -> Statistics:
     try:
         return table_to_statistics(read_table(location))
     except (OSError, pa.ArrowException, StatisticsError) as error:
-        raise StatisticsError(f"{path}: {error}") from None
+        raise StatisticsError(f"{path}: not a statistics file that can be read ({error}); measure it again") from None

@@ -89,26 +89,46 @@ def normalize_stem(
 
     Returns:
         float32 of shape (samples, 2), as many samples as went in, and the receipt. A silent stem comes back unchanged.
-        Memory beside the input is twice that of the stem.
 
     Raises:
         ValueError: wrong shape, or samples that are not finite.
     """
+    return normalize_padded(pad(as_stereo(audio)), source, targets, config, song)
+
+
+def normalize_padded(
+    padded: Audio,
+    source: str,
+    targets: Targets,
+    config: ChainConfig | None = None,
+    song: str = "",
+) -> tuple[Audio, StemReceipt]:
+    """The same in place, on finite samples that lie as :func:`fxnorm.stereo.pad` lays them; for long stems.
+
+    At its peak it holds half as much again: one channel, while the compressor is tried on it.
+
+    Args:
+        padded: shape (samples + 2 * 65 536, 2); used up.
+        source: stem name; decides the settings.
+        targets: averages of the source.
+        config: effects and settings.
+        song: id of the song.
+
+    Returns:
+        the part of ``padded`` between the zeros, normalised, and the receipt.
+    """
     config = config or ChainConfig()
-    stereo = as_stereo(audio)
-    silent = is_silent(stereo)
+    silent = is_silent(padded)
     effects = [name for name in EFFECTS if name in config.effects]
+    entries = []
     if silent:
         reason = "silent: sample peak at or below -50 dBFS"
-        return stereo, _receipt(config, source, song, True, [EffectReceipt(n, "skipped", reason) for n in effects])
-    current = pad(stereo)
-    del stereo, audio
+        entries = [EffectReceipt(name, "skipped", reason) for name in effects]
     run = _Run(source, config.settings.source(source), targets, config, song)
-    entries = []
-    for name in effects:
-        current, entry = run.apply(name, current)
+    for name in effects if not silent else ():
+        padded, entry = run.apply(name, padded)
         entries.append(entry)
-    return unpad(current), _receipt(config, source, song, False, entries)
+    return unpad(padded), _receipt(config, source, song, silent, entries)
 
 
 def _receipt(

@@ -95,11 +95,6 @@ def peak_gain(audio: NDArray[np.float32], dbfs: float = COMPRESSION_PEAK_DBFS) -
     return float(np.float32(10.0 ** (dbfs / 20.0) / peak(audio)))
 
 
-def normalize_peak(audio: NDArray[np.float32], dbfs: float = COMPRESSION_PEAK_DBFS) -> NDArray[np.float32]:
-    """Bring the sample peak, over all channels, to a level in dBFS."""
-    return audio * np.float32(peak_gain(audio, dbfs))
-
-
 Outcome = Literal["compressed", "within", "below", "exhausted", "no onsets"]
 
 

@@ -19,7 +19,7 @@ from fxnorm.settings import (
     SPECTRUM_N_FFT,
     Settings,
 )
-from fxnorm.stereo import as_stereo, is_silent, pad, peak, to_db, unpad
+from fxnorm.stereo import Audio, as_stereo, is_silent, pad, peak, to_db, unpad
 
 FEATURES = ("loudness", "eq", "panning", "compression")
 """Names of the features; those of the effects that use them."""
@@ -72,15 +72,22 @@ def analyze_stem(audio: NDArray[np.floating], settings: Settings | None = None) 
     Raises:
         ValueError: wrong shape, or samples that are not finite.
     """
+    return analyze_padded(pad(as_stereo(audio)), settings)
+
+
+def analyze_padded(padded: Audio, settings: Settings | None = None) -> StemFeatures:
+    """The same for finite samples that lie as :func:`fxnorm.stereo.pad` lays them, without another copy.
+
+    Args:
+        padded: shape (samples + 2 * 65 536, 2).
+        settings: as for :func:`analyze_stem`.
+    """
     settings = settings or Settings()
-    stereo = as_stereo(audio)
-    stem_peak = peak(stereo)
+    stem_peak = peak(padded)
     level = to_db(stem_peak)
     peak_dbfs = level if np.isfinite(level) else None
-    if is_silent(stereo):
+    if is_silent(padded):
         return StemFeatures(True, peak_dbfs)
-    padded = pad(stereo)
-    del stereo, audio
     notes = []
     loudness = integrated_loudness(padded if settings.reference_compat else unpad(padded))
     if loudness is None:

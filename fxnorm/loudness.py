@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fxnorm.settings import PEAK_PROTECTION_EPSILON, SAMPLE_RATE
-from fxnorm.stereo import Audio, peak, to_db
+from fxnorm.stereo import to_db
 
 BLOCK_SECONDS = 0.4
 """Length of a gating block of BS.1770 (s); a shorter signal has no loudness."""
@@ -151,9 +151,3 @@ def levelling_gain(peak_value: float, measured: float, target: float) -> tuple[f
     gain = 10.0 ** ((target - measured) / 20.0)
     divisor = max(1.0, gain * peak_value + PEAK_PROTECTION_EPSILON)
     return gain / divisor, to_db(divisor)
-
-
-def level(audio: Audio, measured: float, target: float) -> tuple[Audio, float]:
-    """Apply the gain of :func:`levelling_gain` to float32 audio of any shape."""
-    gain, short = levelling_gain(peak(audio), measured, target)
-    return (audio * np.float32(gain)).astype(np.float32, copy=False), short

@@ -15,12 +15,12 @@ from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import Location, read_table, write_table
-from fxnorm.chain import ChainConfig, normalize_stem
+from fxnorm.chain import ChainConfig, normalize_padded
 from fxnorm.compression import OnsetPeakLevel
-from fxnorm.features import StemFeatures, analyze_stem
-from fxnorm.settings import DEFAULT_EFFECTS, hash_of
+from fxnorm.features import StemFeatures, analyze_padded
+from fxnorm.settings import DEFAULT_EFFECTS, PADDING, hash_of
 from fxnorm.statistics import Statistics, Targets, measure_statistics
-from fxnorm.stereo import is_silent
+from fxnorm.stereo import is_silent, pad, unpad
 from pipelines.config import AnalysisConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
 from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
@@ -65,19 +65,21 @@ class AnalyzeSong:
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
             clipping = Clipping()
-            samples = decode_stem(track, STAGE, clipping.add)
+            padded = decode_stem(track, STAGE, PADDING, clipping.of_file)
             if quality is not None:
-                quality.add(track, samples, clipping)
+                quality.add(track, unpad(padded), clipping)
             if track["role"] == "mixture":
                 continue
-            if self.effects and not is_silent(samples):
+            if self.effects and not is_silent(padded):
                 targets = Targets()
                 if self.preceding is not None and name in self.preceding.sources:
                     targets = self.preceding.targets(name, self.config.settings)
                 chain = ChainConfig(effects=self.effects, settings=self.config.settings)
-                samples, _ = normalize_stem(samples, name, targets, chain, job["song_id"])
-            measured.append((analyze_stem(samples, self.config.settings), track))
-            del samples
+                normalised, _ = normalize_padded(padded, name, targets, chain, job["song_id"])
+                padded = pad(normalised)
+                del normalised
+            measured.append((analyze_padded(padded, self.config.settings), track))
+            del padded
         if all(features.silent for features, _ in measured):
             message = (
                 f"{job['song_id']}: all stems are silent (peak at or below -50 dBFS); "

@@ -15,10 +15,10 @@ from rich.console import Console
 from catalogs import schemas
 from catalogs.shards import ShardDraft, ShardStem
 from catalogs.statistics_file import read_statistics, statistics_to_table
-from fxnorm.chain import ChainConfig, normalize_stem
+from fxnorm.chain import ChainConfig, normalize_padded
 from fxnorm.loudness import integrated_loudness
 from fxnorm.receipt import StemReceipt
-from fxnorm.settings import SAMPLE_RATE
+from fxnorm.settings import PADDING, SAMPLE_RATE
 from fxnorm.statistics import Targets
 from fxnorm.stereo import is_silent, peak, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
@@ -88,8 +88,8 @@ class NormalizeSong:
                 stem = ShardStem(name, "mixture", decode_stem(track, STAGE), subtype)
             else:
                 targets = self.targets.get(name, Targets())
-                normalised, receipt = normalize_stem(
-                    decode_stem(track, STAGE), name, targets, self.chain, job["song_id"]
+                normalised, receipt = normalize_padded(
+                    decode_stem(track, STAGE, PADDING), name, targets, self.chain, job["song_id"]
                 )
                 stem = ShardStem(name, "stem", normalised, self.config.subtype)
                 receipts += receipt_rows(job["song_id"], name, receipt)

@@ -26,6 +26,9 @@ WAIT_SECONDS = 5.0
 
 RETRIES_OF_LOST_WORKERS = 3
 
+CLEANING_SECONDS = 20.0
+"""Time that interrupted songs get to delete what they have half written."""
+
 OBJECT_STORE_BYTES = 200_000_000
 """Ray's object store on this machine: it holds tasks and rows, never audio."""
 
@@ -89,7 +92,9 @@ def run_songs(
         raise PipelineError(f"Ray could not finish the stage: {error}. Run the same command again to go on.") from error
     finally:
         for reference in running:
-            ray.cancel(reference, force=True)
+            ray.cancel(reference)
+        if running:
+            ray.wait(list(running), num_returns=len(running), timeout=CLEANING_SECONDS)
 
 
 def _work(task: Callable[[Job], Outcome], job: str) -> str:
@@ -134,6 +139,7 @@ def _failed(job: Job, error: Exception, trace: str) -> Outcome:
 
 def _start(options: RunOptions) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from catalogs.audio_file import AudioFileError, Observer, uri_to_path
-from catalogs.ingest import load_song
+from catalogs.ingest import load_stem
 from catalogs.material import file_rows
 from catalogs.storage import Location
+from fxnorm.stereo import Audio, unpad
 from pipelines.config import RunOptions
 from pipelines.progress import StageProgress
 from pipelines.runner import Job, Outcome, run_songs
@@ -30,7 +30,7 @@ RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNA
 
 STEREO_FLOAT32_BYTES = 8
 
-WORKING_COPIES = 3
+WORKING_COPIES = 2
 """Copies of one stem that analysis or normalisation holds at its peak."""
 
 PROCESS_BYTES = 450_000_000
@@ -55,26 +55,31 @@ def song_memory(tracks: Rows) -> float:
     return PROCESS_BYTES + WORKING_COPIES * STEREO_FLOAT32_BYTES * max(row["catalog_frames"] for row in tracks)
 
 
-def decode_stem(stem: Mapping[str, Any], stage: str, observe: Observer | None = None) -> NDArray[np.float32]:
+def decode_stem(
+    stem: Mapping[str, Any], stage: str, padding: int = 0, observer: Callable[[], Observer] | None = None
+) -> Audio:
     """Decode a stem, the sum of its files; they must still be those that were ingested.
 
     Args:
         stem: a row as catalogs.material makes it of the tracks table.
         stage: stage named in a refusal.
-        observe: sees the samples of each of its files before they are converted and summed.
+        padding: zeros before and after.
+        observer: makes one for each of its files, which sees the samples before they are converted and summed.
 
     Returns:
-        float32 of shape (samples, 2), 44 100 Hz.
+        float32 of shape (samples + 2 * padding, 2), 44 100 Hz, each channel contiguous.
 
     Raises:
         SongRefusedError: a file was changed or cannot be decoded.
     """
     files = file_rows([dict(stem)])
+    audio = np.zeros((stem["catalog_frames"] + 2 * padding, 2), dtype=np.float32, order="F")
     try:
-        return load_song(files, observe=observe)[stem["stem"]]
+        load_stem(files, unpad(audio, padding), observer)
     except AudioFileError as error:
         guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
         raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None
+    return audio
 
 
 def mixture_last(stems: Rows) -> Rows:

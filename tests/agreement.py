@@ -62,10 +62,11 @@ def check_features(folder: Path, source: str, audio: NDArray[np.float32]) -> Ite
     yield at_most(source, "onset peak mean", abs(features.compression.mean - mean), 0.05, "dB")
     yield at_most(source, "onset peak deviation", abs(features.compression.std - std), 0.05, "dB")
     positions = np.load(folder / "onsets.npz")
-    normalised = compression.normalize_peak(stereo.pad(audio))
+    padded = stereo.pad(audio)
+    gain = compression.peak_gain(padded)
     for channel in range(2):
         expected = positions[f"{source}_{channel}_onsets"]
-        found = onsets.detect_onsets(normalised[:, channel])
+        found = onsets.detect_onsets(padded[:, channel], gain)
         distance = float(np.abs(found - expected).max()) if len(found) == len(expected) else np.inf
         yield at_most(source, f"onsets of channel {channel}", distance, 2, "samples")
 

@@ -81,9 +81,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except CheckpointError:
         raise
     except (RuntimeError, KeyError, TypeError, AttributeError, EOFError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint of fxnorm-data ({error})") from None
+        raise CheckpointError(f"{path}: not a checkpoint of fxnorm-data, or damaged ({error!r})") from None
     except UnpicklingError as error:
         raise CheckpointError(f"{path}: refused, it holds more than tensors and plain values ({error})") from None
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Put a checkpoint's weights into the network that its preset describes.
+
+    Raises:
+        CheckpointError: a weight is missing, of another shape, or belongs to no layer; names the file.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        faults = "; ".join(line.strip().rstrip(".") for line in str(error).splitlines()[1:])
+        raise CheckpointError(
+            f"{path}: its weights are not those of the network that its preset describes ({faults}); "
+            "it was written by another version, or damaged"
+        ) from None
 
 
 def random_state() -> dict[str, Any]:

@@ -69,6 +69,7 @@ class Recipe:
         gradient_clip: largest L2 norm of the gradient.
         precision: ``mixed`` computes in 16 bits where that is safe and the device can.
         swap_channels: exchange left and right of all stems and the mixture in half of the examples.
+        average: decay of an exponential moving average of the weights, for validation and mixing; none if left out.
     """
 
     segment: Annotated[int, Field(gt=0)]
@@ -81,6 +82,7 @@ class Recipe:
     gradient_clip: Annotated[float, Field(gt=0)] = 0.2
     precision: Literal["float32", "mixed"] = "mixed"
     swap_channels: bool = True
+    average: Annotated[float | None, Field(ge=0, lt=1)] = None
 
     @property
     def epochs(self) -> int:

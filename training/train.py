@@ -25,6 +25,7 @@ from training.checkpoint import (
     CheckpointError,
     WeightAverage,
     load_checkpoint,
+    load_weights,
     random_state,
     restore_random_state,
     save_checkpoint,
@@ -59,7 +60,7 @@ class TrainOptions:
         front_end: checkpoint of a pre-trained front-end to start from.
         device: ``cpu``, ``cuda`` or ``auto``.
         loader_workers: processes that read ahead; 0 reads in the training process.
-        average: decay of an exponential moving average of the weights; None for none.
+        average: decay of an exponential moving average of the weights; None for what the preset says.
         compiled: run the network through ``torch.compile``.
         seed: seed of the weights and of the data.
         validation_seconds: longest stretch of a validation song.
@@ -128,7 +129,8 @@ def train(options: TrainOptions, say: Callable[[str], None], rank: int = 0, rank
     if options.front_end is not None:
         _load_front_end(model, options.front_end)
     optimiser = _optimiser(model, preset)
-    average = None if options.average is None else WeightAverage(model, options.average)
+    decay = recipe.average if options.average is None else options.average
+    average = None if decay is None else WeightAverage(model, decay)
     state = _resume(options, preset, model, optimiser, average, catalog)
     crops = CropConfig(recipe.segment, model.sources, options.seed, recipe.swap_channels)
     examples = recipe.minibatches_per_epoch * recipe.batch * ranks
@@ -343,7 +345,7 @@ def _resume(
         raise TrainingError(f"{path}: was trained on another catalog; name another --out, or remove the folder")
     if (checkpoint.average is None) != (average is None):
         raise TrainingError(f"{path}: was trained {'without' if average else 'with'} --average; go on the same way")
-    model.load_state_dict(checkpoint.model)
+    load_weights(model, checkpoint.model, path)
     optimiser.load_state_dict(checkpoint.optimiser)
     if average is not None and checkpoint.average is not None:
         average.weights = checkpoint.average
@@ -359,7 +361,7 @@ def _load_front_end(model: Mixer, path: Path) -> None:
         raise TrainingError(
             f"{path}: a front-end is for a network of the kind automix, and is trained with a preset for it"
         )
-    trained.load_state_dict(checkpoint.average or checkpoint.model)
+    load_weights(trained, checkpoint.average or checkpoint.model, path)
     try:
         model.load_front_end(trained)
     except ValueError as error:

@@ -1,4 +1,7 @@
-"""Running a network over audio of any length: overlapping windows, each with context, faded into one another."""
+"""Running a network over audio in windows of the length that it trains on, each with context, as validation does.
+
+Each window is heard by itself: what the network normalises over time is a window's own.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,16 @@ class WindowConfig:
     """How audio is cut.
 
     Attributes:
-        core: samples of a window that are kept, the fades not counted.
+        core: samples of a window that are kept.
         context: samples that the network hears on either side beyond what is kept; zeros outside the song.
-        fade: samples over which two windows are faded into one another, linearly.
     """
 
     core: int
     context: int
-    fade: int = 0
 
     def __post_init__(self) -> None:
-        if self.core < 1 or self.context < 0 or not 0 <= self.fade <= self.core:
-            raise ValueError(f"core must be positive, context at least 0 and fade between 0 and core: {self}")
+        if self.core < 1 or self.context < 0:
+            raise ValueError(f"core must be positive and context at least 0: {self}")
 
 
 @torch.no_grad()
@@ -53,16 +54,10 @@ def apply_in_windows(model: Mixer, stems: Tensor, config: WindowConfig) -> Tenso
     if samples <= core:
         return _window(model, stems, 0, samples, context)
     shape = stems.shape if model.predicts == "stems" else stems.shape[1:]
-    output = torch.zeros(shape, dtype=stems.dtype, device=stems.device)
+    output = stems.new_empty(shape)
     for start in range(0, samples, core):
-        end = min(start + core + config.fade, samples)
-        piece = _window(model, stems, start, end, context)
-        fade_in = min(config.fade, end - start) if start else 0
-        if fade_in:
-            ramp = torch.arange(1, fade_in + 1, dtype=stems.dtype, device=stems.device) / (config.fade + 1)
-            output[..., start : start + fade_in] *= 1.0 - ramp
-            piece[..., :fade_in].mul_(ramp)
-        output[..., start:end] += piece
+        end = min(start + core, samples)
+        output[..., start:end] = _window(model, stems, start, end, context)
     return output
 
 

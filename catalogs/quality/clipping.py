@@ -8,6 +8,7 @@ again is therefore not clipped; audio that was cut off there is.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
@@ -36,30 +37,43 @@ class Clipping:
     longest: int = 0
 
     def add(self, samples: NDArray[np.float32]) -> None:
-        """Count the runs of a file, shape (samples, channels), full scale 1.0, at the file's own rate."""
-        runs, longest = _runs(np.ascontiguousarray(samples, dtype=np.float32), FULL_SCALE, STEP, SHORTEST_RUN)
-        self.runs += runs
-        self.longest = max(self.longest, longest)
+        """Count the runs of a whole file, shape (samples, channels), full scale 1.0, at the file's own rate."""
+        self.of_file()(samples)
+
+    def of_file(self) -> Callable[[NDArray[np.float32]], None]:
+        """What takes the blocks of one file, in order; runs go on from block to block, not from file to file."""
+        lengths = np.zeros(2, dtype=np.int64)
+        last = np.zeros(2)
+
+        def add_block(samples: NDArray[np.float32]) -> None:
+            for channel in range(samples.shape[1]):
+                values = np.ascontiguousarray(samples[:, channel], dtype=np.float32)
+                state = (int(lengths[channel]), float(last[channel]))
+                runs, longest, lengths[channel], last[channel] = _runs(values, *state, FULL_SCALE, STEP, SHORTEST_RUN)
+                self.runs += runs
+                self.longest = max(self.longest, longest)
+
+        return add_block
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _runs(samples: NDArray[np.float32], level: float, step: float, shortest: int) -> tuple[int, int]:
+def _runs(
+    values: NDArray[np.float32], length: int, before: float, level: float, step: float, shortest: int
+) -> tuple[int, int, int, float]:
+    """Runs and the longest of a channel's block, given the length of the run and the sample that it goes on from."""
     runs = 0
     longest = 0
-    for channel in range(samples.shape[1]):
-        length = 0
-        before = 0.0
-        for n in range(samples.shape[0]):
-            value = np.float64(samples[n, channel])
-            if abs(value) < level:
-                length = 0
-            elif length > 0 and abs(value - before) <= step:
-                length += 1
-                if length == shortest:
-                    runs += 1
-                if length >= shortest and length > longest:
-                    longest = length
-            else:
-                length = 1
-            before = value
-    return runs, longest
+    for n in range(values.shape[0]):
+        value = np.float64(values[n])
+        if abs(value) < level:
+            length = 0
+        elif length > 0 and abs(value - before) <= step:
+            length += 1
+            if length == shortest:
+                runs += 1
+            if length >= shortest and length > longest:
+                longest = length
+        else:
+            length = 1
+        before = value
+    return runs, longest, length, before

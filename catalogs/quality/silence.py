@@ -19,7 +19,7 @@ def block_peaks(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         float32, shape (blocks, 2).
     """
-    return _block_peaks(np.ascontiguousarray(audio), BLOCK)
+    return np.stack([_block_peaks(np.ascontiguousarray(channel), BLOCK) for channel in audio.T], axis=1)
 
 
 def silence_share(peaks: NDArray[np.float32], threshold_dbfs: float | None) -> float:
@@ -34,15 +34,12 @@ def silence_share(peaks: NDArray[np.float32], threshold_dbfs: float | None) -> f
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _block_peaks(audio: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    samples = audio.shape[0]
-    count = (samples + block - 1) // block
-    peaks = np.zeros((count, 2), dtype=np.float32)
-    for index in range(count):
-        left = right = np.float32(0.0)
+def _block_peaks(channel: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    samples = channel.shape[0]
+    peaks = np.zeros((samples + block - 1) // block, dtype=np.float32)
+    for index in range(peaks.shape[0]):
+        largest = np.float32(0.0)
         for n in range(index * block, min(samples, (index + 1) * block)):
-            left = max(left, abs(audio[n, 0]))
-            right = max(right, abs(audio[n, 1]))
-        peaks[index, 0] = left
-        peaks[index, 1] = right
+            largest = max(largest, abs(channel[n]))
+        peaks[index] = largest
     return peaks

@@ -58,18 +58,18 @@ class Channels:
 
 
 def measure_channels(audio: NDArray[np.float32]) -> Channels:
-    """Sums over float32 audio of shape (samples, 2)."""
-    means = _sums(np.ascontiguousarray(audio)) / max(1, audio.shape[0])
+    """Sums over float32 audio of shape (samples, 2); a channel that is contiguous is not copied."""
+    means = _sums(*(np.ascontiguousarray(channel) for channel in audio.T)) / max(1, audio.shape[0])
     left, right, left_2, right_2, product, mid, side = means.tolist()
     return Channels((left, right), (left_2, right_2), product, mid / 4.0, side / 4.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sums(audio: NDArray[np.float32]) -> NDArray[np.float64]:
+def _sums(left_channel: NDArray[np.float32], right_channel: NDArray[np.float32]) -> NDArray[np.float64]:
     left = right = left_2 = right_2 = product = mid = side = 0.0
-    for n in range(audio.shape[0]):
-        a = np.float64(audio[n, 0])
-        b = np.float64(audio[n, 1])
+    for n in range(left_channel.shape[0]):
+        a = np.float64(left_channel[n])
+        b = np.float64(right_channel[n])
         left += a
         right += b
         left_2 += a * a

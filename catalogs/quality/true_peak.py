@@ -39,13 +39,16 @@ def true_peak(audio: NDArray[np.float32], peaks: NDArray[np.float32]) -> float:
         peaks: its block peaks, as :func:`catalogs.quality.silence.block_peaks` gives them.
     """
     largest = float(peaks.max(initial=0.0))
-    order = np.argsort(-peaks, axis=None, kind="stable")
-    return _interpolated_peak(np.ascontiguousarray(audio), peaks, order, PHASES, BLOCK, LARGEST_GAIN, largest)
+    for index in np.argsort(-peaks.max(axis=0, initial=0.0), kind="stable"):
+        channel, own = np.ascontiguousarray(audio[:, index]), np.ascontiguousarray(peaks[:, index])
+        order = np.argsort(-own, kind="stable")
+        largest = _interpolated_peak(channel, own, order, PHASES, BLOCK, LARGEST_GAIN, largest)
+    return largest
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _interpolated_peak(
-    audio: NDArray[np.float32],
+    channel: NDArray[np.float32],
     peaks: NDArray[np.float32],
     order: NDArray[np.int64],
     phases: NDArray[np.float32],
@@ -53,22 +56,21 @@ def _interpolated_peak(
     gain: float,
     largest: float,
 ) -> float:
-    samples = audio.shape[0]
+    samples = channel.shape[0]
     taps = phases.shape[1]
     piece = np.zeros(CHUNK + 2 * taps, dtype=np.float32)
     values = np.zeros(CHUNK + taps, dtype=np.float32)
-    for flat in order:
-        index, channel = flat // 2, flat % 2
+    for index in order:
         around = np.float32(0.0)
         for near in range(max(0, index - 1), min(peaks.shape[0], index + 2)):
-            around = max(around, peaks[near, channel])
+            around = max(around, peaks[near])
         if around * gain <= largest:
             continue
         for start in range(index * block, min(samples, (index + 1) * block), CHUNK):
             around = np.float32(0.0)
             for n in range(piece.shape[0]):
                 at = start - taps + n
-                piece[n] = audio[at, channel] if 0 <= at < samples else np.float32(0.0)
+                piece[n] = channel[at] if 0 <= at < samples else np.float32(0.0)
                 around = max(around, abs(piece[n]))
             if around * gain <= largest:
                 continue

@@ -1,4 +1,4 @@
-"""Compiles the Numba kernels of the quality measures into their cache: ``python -m catalogs.quality.warm``."""
+"""Compiles the Numba kernels of the quality measures into their cache."""
 
 from __future__ import annotations
 
@@ -32,10 +32,5 @@ def warm() -> None:
     for row in rows:
         clipping = Clipping()
         clipping.add(song[row["stem"]])
-        clipping.add(song[row["stem"]][:, :1].copy())
         quality.add(row, song[row["stem"]], clipping)
     quality.rows()
-
-
-if __name__ == "__main__":
-    warm()

@@ -46,5 +46,16 @@ def test_brings_the_spectrum_to_the_reference():
     assert np.abs(deviation[4:]).max() < 0.5
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_response_tells_the_spectrum_after_filtering(seed):
+    rng = np.random.default_rng(seed)
+    signal = stereo.pad(signals.plucks(6.0, seed)[:, 0] + signals.noise(6.0, seed)[:, 0])
+    average = eq.mean_spectrum(signal)
+    tilt = 10.0 ** (np.linspace(-20.0, 20.0, average.size) / 20.0)
+    taps = eq.design_fir(average, average * tilt * rng.uniform(0.3, 3.0, average.size), 64)
+    measured = eq.third_octaves(eq.mean_spectrum(eq.apply_fir(signal, taps)))
+    assert np.abs(eq.third_octaves(average * eq.fir_response(taps)) - measured).max() < 0.01
+
+
 def test_a_bin_without_energy_gives_a_finite_filter():
     assert np.isfinite(eq.design_fir(np.zeros(32_769), np.ones(32_769))).all()

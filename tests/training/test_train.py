@@ -12,7 +12,8 @@ from torch import nn
 from catalogs.catalog import Catalog
 from tests.small_catalog import write_small_catalog
 from training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from training.train import LAST, TrainingError, TrainOptions, train
+from training.mixing import load_mixer
+from training.train import BEST, LAST, TrainingError, TrainOptions, train
 
 PRESET = """
 description = "as small as possible"
@@ -159,6 +160,23 @@ def test_a_run_of_something_else_is_refused(options: TrainOptions, tmp_path: Pat
         train(dataclasses.replace(options, catalog=second), quiet)
     with pytest.raises(TrainingError, match="--average"):
         train(dataclasses.replace(options, average=0.9), quiet)
+
+
+def test_weights_of_another_network_are_refused_by_name(options: TrainOptions) -> None:
+    train(options, quiet)
+    path = options.out / BEST
+    content = torch.load(path, weights_only=True)
+    lost = next(iter(content["model"]))
+    del content["model"][lost]
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=rf"best\.pt: its weights are not those .*Missing.*{lost}"):
+        load_mixer(path)
+    torch.save({**content, "format": 99}, path)
+    with pytest.raises(CheckpointError, match=r"best\.pt: written by a later version"):
+        load_mixer(path)
+    path.write_bytes(path.read_bytes()[:2_000])
+    with pytest.raises(CheckpointError, match=r"best\.pt: not a checkpoint of fxnorm-data, or damaged"):
+        load_mixer(path)
 
 
 def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from fxnorm.receipt import StemReceipt
 from fxnorm.settings import SAMPLE_RATE
 from fxnorm.statistics import Statistics, Targets
 from fxnorm.stereo import Audio, as_stereo
-from training.checkpoint import load_checkpoint
+from training.checkpoint import load_checkpoint, load_weights
 from training.models import Mixer, build_model
 from training.presets import parse_preset
-from training.windows import WindowConfig, apply_in_windows
+from training.whole_song import apply_to_song
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,13 @@ class MixConfig:
         lead_seconds: stretch of the song's start that the network hears before the song, so that its memory is settled
             when the song begins; it is cut away again. The song's own start is used, not its end as published, since it
             has the level and the instruments that follow.
-        window_seconds: longest stretch that is mixed in one piece; longer songs are mixed in windows.
-        context_seconds: what the network hears on both sides of a window.
-        fade_seconds: over which windows are faded into one another.
+        window_seconds: stretch of the song that the network holds in full at a time; memory and speed depend on it, the
+            mix does not.
     """
 
     chain: ChainConfig = field(default_factory=ChainConfig)
     lead_seconds: float = 10.0
-    window_seconds: float = 60.0
-    context_seconds: float = 10.0
-    fade_seconds: float = 2.0
-
-    @property
-    def window(self) -> WindowConfig:
-        """The windows in samples."""
-        return WindowConfig(
-            round(self.window_seconds * SAMPLE_RATE),
-            round(self.context_seconds * SAMPLE_RATE),
-            round(self.fade_seconds * SAMPLE_RATE),
-        )
+    window_seconds: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ def load_mixer(checkpoint: Path, device: str = "cpu") -> LoadedMixer:
         raise ValueError(
             f"{checkpoint}: is a pre-trained front-end, which does not mix; train a preset that starts from it"
         )
-    model.load_state_dict(content.average or content.model)
+    load_weights(model, content.average or content.model, checkpoint)
     return LoadedMixer(model.to(device).eval(), content.sources)
 
 
@@ -119,25 +107,24 @@ def mix_stems(
     if unknown:
         raise ValueError(f"the network does not know the stem {unknown[0]!r}; it takes {', '.join(sources)}")
     length = max(stems[name].shape[0] for name in stems)
-    lead = min(round(config.lead_seconds * SAMPLE_RATE), length) if mixer is not None else 0
-    normalised = np.zeros((len(sources), 2, lead + length), dtype=np.float32)
+    normalised = np.zeros((len(sources), 2, length), dtype=np.float32)
     receipts = {}
     for index, name in enumerate(sources):
         if name in stems:
             audio, receipts[name] = _normalise(stems[name], length, name, statistics, config, song)
-            normalised[index, :, lead:] = audio.T
-            normalised[index, :, :lead] = audio[:lead].T
+            normalised[index] = audio.T
     silent = tuple(name for name in sources if name not in stems)
     if mixer is None:
         return Mixdown(np.ascontiguousarray(normalised.sum(axis=0).T), receipts, silent)
-    return Mixdown(_run(mixer, torch.from_numpy(normalised), lead, config), receipts, silent)
+    return Mixdown(run_network(mixer, torch.from_numpy(normalised), config), receipts, silent)
 
 
 def _normalise(
     audio: NDArray[np.float32], length: int, name: str, statistics: Statistics, config: MixConfig, song: str
 ) -> tuple[Audio, StemReceipt]:
     stereo = as_stereo(audio)
-    padded = np.pad(stereo, ((0, length - stereo.shape[0]), (0, 0)))
+    missing = length - stereo.shape[0]
+    padded = np.pad(stereo, ((0, missing), (0, 0))) if missing else stereo
     if name in statistics.sources:
         targets = statistics.targets(name, config.chain.settings)
     elif not padded.any():
@@ -148,12 +135,7 @@ def _normalise(
 
 
 def run_network(mixer: LoadedMixer, stems: torch.Tensor, config: MixConfig) -> Audio:
-    """Mix normalised stems, (sources, 2, samples), in windows; returns (samples, 2)."""
+    """Mix normalised stems, (sources, 2, samples), as in one piece; returns (samples, 2)."""
     lead = min(round(config.lead_seconds * SAMPLE_RATE), stems.shape[-1])
-    return _run(mixer, torch.cat([stems[..., :lead], stems], dim=-1), lead, config)
-
-
-def _run(mixer: LoadedMixer, stems: torch.Tensor, lead: int, config: MixConfig) -> Audio:
-    device = next(mixer.model.parameters()).device
-    output = apply_in_windows(mixer.model, stems.to(device), config.window)[..., lead:]
+    output = apply_to_song(mixer.model, stems, round(config.window_seconds * SAMPLE_RATE), lead)
     return np.ascontiguousarray(output.cpu().numpy().T)

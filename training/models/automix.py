@@ -241,12 +241,12 @@ class MaskEstimator(nn.Module):
     def forward(self, envelope: Tensor) -> Tensor:
         """Envelope (batch, filters, pools) to gains of the same shape."""
         features = self.bottleneck(self.norm(envelope))
-        skips = []
+        skips = features.new_zeros(())
         for repeat in self.repeats:
             for block in repeat.children():
                 features, skip = block(features)
-                skips.append(skip)
-        gains = functional.softplus(self.expand(self.activation(sum(skips))))
+                skips = skips + skip
+        gains = functional.softplus(self.expand(self.activation(skips)))
         gains, _ = self.lstm(gains.transpose(1, 2))
         return functional.softplus(gains.transpose(1, 2))
 
@@ -261,9 +261,11 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, filtered: Tensor) -> Tensor:
         """Scale (batch, filters, frames)."""
-        level = filtered.abs().mean(dim=-1)
-        gain = torch.sigmoid(self.excite(functional.relu(self.squeeze(level))))
-        return filtered * gain.unsqueeze(-1)
+        return filtered * self.gain(filtered.abs().mean(dim=-1)).unsqueeze(-1)
+
+    def gain(self, level: Tensor) -> Tensor:
+        """Gain of every filter, from mean levels of the same shape."""
+        return torch.sigmoid(self.excite(functional.relu(self.squeeze(level))))
 
 
 class Automix(Mixer):

@@ -123,10 +123,14 @@ class Up(nn.Module):
         self.post = Layer(2 * outputs, outputs, config.kernel)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        """Join what comes from below with the centre of the shortcut."""
-        upsampled = self.pre(self.resampler.up(x))
+        """Join what comes from below with the shortcut."""
+        return self.post(self.join(self.pre(self.resampler.up(x)), shortcut))
+
+    @staticmethod
+    def join(upsampled: Tensor, shortcut: Tensor) -> Tensor:
+        """The centre of the shortcut, as long as what comes from below, and what comes from below."""
         margin = (shortcut.shape[-1] - upsampled.shape[-1]) // 2
-        return self.post(torch.cat([shortcut.narrow(-1, margin, upsampled.shape[-1]), upsampled], dim=1))
+        return torch.cat([shortcut.narrow(-1, margin, upsampled.shape[-1]), upsampled], dim=1)
 
 
 class WaveUNet(Mixer):

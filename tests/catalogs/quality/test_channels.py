@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catalogs.audio_file import decode_streams
+from catalogs.audio_file import decode_into, decode_streams
 from catalogs.quality import true_peak as true_peak_module
 from catalogs.quality.bandwidth import BAND_HZ, band_levels, measure_bandwidth
 from catalogs.quality.clipping import FULL_SCALE, SHORTEST_RUN, Clipping
@@ -69,6 +69,33 @@ def test_clipping_is_counted_at_the_rate_of_the_file_and_over_all_channels(tmp_p
     found = Clipping()
     decode_streams(tmp_path / "x.wav", {None: None}, RATE, found.add)
     assert (found.runs, found.longest) == (3, 5)
+    into = Clipping()
+    decode_into(tmp_path / "x.wav", None, 48_000, np.zeros((RATE, 2), np.float32), into.of_file())
+    assert into == found
+
+
+@given(st.lists(st.integers(0, 60), max_size=4), st.integers(0, 50))
+def test_runs_go_on_from_block_to_block_and_not_from_file_to_file(cuts: list[int], seed: int) -> None:
+    samples = np.random.default_rng(seed).choice([-1.0, 0.5, 1.0], (60, 2)).astype(np.float32)
+    found = Clipping()
+    add = found.of_file()
+    for block in np.split(samples, sorted(cuts)):
+        add(block)
+    left, right = (clipping_of(channel) for channel in samples.T)
+    assert (found.runs, found.longest) == (left[0] + right[0], max(left[1], right[1]))
+    two = Clipping()
+    two.add(np.ones((2, 1), np.float32))
+    two.add(np.ones((2, 1), np.float32))
+    assert two.runs == 0
+
+
+def test_the_layout_of_the_array_does_not_matter() -> None:
+    audio = signals.noise(1.0, 3, 0.9)
+    columns = np.asfortranarray(audio)
+    assert measure_channels(columns) == measure_channels(audio)
+    np.testing.assert_array_equal(block_peaks(columns), block_peaks(audio))
+    assert true_peak(columns, block_peaks(columns)) == true_peak(audio, block_peaks(audio))
+    assert measure_bandwidth(columns) == measure_bandwidth(audio)
 
 
 def test_channels_against_their_formulas() -> None:
