@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ bench: $(STAMP) $(DEMO)/catalog/catalog.json ## What every step costs, and what 
 bench-loader: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Compare the loader with WebDataset and litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.loader $(DEMO)/catalog
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.shards $(DEMO)/catalog
+
+bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo corpus, and count what is found
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.quality $(DEMO)/corpus
 
 # Apart from the environment: litdata asks for an older python-dateutil than the constraints, and for torchvision.
 $(LITDATA): $(STAMP)

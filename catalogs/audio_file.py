@@ -20,13 +20,14 @@ import numpy as np
 import soxr
 
 from catalogs.container import AUDIO_SUFFIXES, SUFFIXES, identify
-from catalogs.decoders import MAX_CHANNELS, Source, describe, read, read_into
+from catalogs.decoders import MAX_CHANNELS, Observer, Source, describe, read, read_into
 from catalogs.faults import AudioFileError
 from fxnorm.settings import SAMPLE_RATE
 
 __all__ = [
     "AudioFileError",
     "AudioInfo",
+    "Observer",
     "catalog_frames",
     "content_hash",
     "decode",
@@ -129,12 +130,16 @@ def decode(path: FilePath, stream: int | None = None, sample_rate: int = SAMPLE_
 
 
 def decode_streams(
-    path: FilePath, frames: Mapping[int | None, int | None], sample_rate: int = SAMPLE_RATE
+    path: FilePath,
+    frames: Mapping[int | None, int | None],
+    sample_rate: int = SAMPLE_RATE,
+    observe: Observer | None = None,
 ) -> dict[int | None, np.ndarray]:
     """Several audio streams of one file, read in one pass, each as ``decode`` returns it.
 
     ``frames`` maps each wanted stream to the samples per channel, at the file's rate, that it is cut or
-    zero-padded to at the end before resampling; None leaves its own length.
+    zero-padded to at the end before resampling; None leaves its own length. ``observe`` is called with the
+    samples of each stream as the file has them: its own channels, rate and length.
     """
     with _open_audio(path) as source:
         native = read(source, list(frames))
@@ -142,26 +147,31 @@ def decode_streams(
     for stream, wanted in frames.items():
         found, samples = native.pop(stream)
         _refuse_non_finite(source.path, samples, found.sample_rate)
+        if observe is not None:
+            observe(samples)
         if wanted is not None:
             samples = _fit(samples, wanted)
         decoded[stream] = _to_stereo(_resample(samples, found.sample_rate, sample_rate))
     return decoded
 
 
-def decode_into(path: FilePath, stream: int | None, frames: int, output: np.ndarray) -> None:
+def decode_into(
+    path: FilePath, stream: int | None, frames: int, output: np.ndarray, observe: Observer | None = None
+) -> None:
     """Add a stream to an array of the catalog's rate, without a copy of the whole where its rate is the same.
 
     ``frames`` is its length at the file's rate, as in ``decode_streams``; ``output`` is float32 (samples, 2), at
-    least as long as that is at the catalog's rate. Errors: as for ``decode``; ``output`` is of no use then.
+    least as long as that is at the catalog's rate. ``observe`` is called with the samples as the file has them, in
+    blocks, in order. Errors: as for ``decode``; ``output`` is of no use then.
     """
     with _open_audio(path) as source:
         found = describe(source, stream)
         if found.sample_rate == SAMPLE_RATE:
             place = output[:frames]
-            read_into(source, stream, place)
+            read_into(source, stream, place, observe)
             _refuse_non_finite(source.path, place, SAMPLE_RATE)
             return
-    samples = decode_streams(path, {stream: frames})[stream]
+    samples = decode_streams(path, {stream: frames}, observe=observe)[stream]
     output[: len(samples)] += samples
 
 

@@ -8,7 +8,7 @@ libsndfile reads everything else, through the file descriptor, so that file name
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
@@ -21,6 +21,9 @@ import soundfile
 
 from catalogs.container import Container
 from catalogs.faults import AudioFileError
+
+Observer = Callable[[np.ndarray], None]
+"""Looks at float32 samples of shape (frames, channels) before they are converted."""
 
 MAX_CHANNELS = 2
 MIN_RATE, MAX_RATE = 8_000, 384_000
@@ -108,20 +111,21 @@ def read(source: Source, streams: Sequence[int | None]) -> dict[int | None, tupl
         return {n: _fit_declared(source, found[n], samples[s.index].array) for n, s in chosen.items()}
 
 
-def read_into(source: Source, stream: int | None, output: np.ndarray) -> None:
+def read_into(source: Source, stream: int | None, output: np.ndarray, observe: Observer | None = None) -> None:
     """Add one stream, at its own rate, to an array, without a copy of the whole.
 
     ``output`` is float32 (samples, channels); mono is added to every channel, and what is longer than it is cut.
+    ``observe`` is called with each block as the file has it, in order.
 
     Errors: as for ``read``.
     """
     if not source.needs_ffmpeg:
-        _decode_soundfile(source, describe(source, stream), _Added(output))
+        _decode_soundfile(source, describe(source, stream), _Added(output, observe))
         return
     with _open_ffmpeg(source) as container:
         chosen = _select(source, container, stream)
         found = _ffmpeg_stream(source, container, chosen)
-        sink = _Added(output[: found.frames] if found.length_declared else output)
+        sink = _Added(output[: found.frames] if found.length_declared else output, observe)
         _decode_ffmpeg(source, container, {chosen.index: found}, {chosen.index: sink})
     if found.length_declared:
         _refuse_short(source, found, sink.length + _CODEC_FRAME)
@@ -207,11 +211,14 @@ class _Samples:
 class _Added:
     """Samples added to an array that the caller has; those beyond its end are counted and left out."""
 
-    def __init__(self, output: np.ndarray) -> None:
+    def __init__(self, output: np.ndarray, observe: Observer | None) -> None:
         self._output = output
+        self._observe = observe
         self.length = 0
 
     def append(self, block: np.ndarray) -> None:
+        if self._observe is not None:
+            self._observe(block)
         place = self._output[self.length : self.length + len(block)]
         place += block[: len(place)]
         self.length += len(block)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from catalogs.audio_file import (
     AudioFileError,
+    Observer,
     catalog_frames,
     content_hash,
     decode_into,
@@ -125,11 +126,12 @@ def load_song(rows: Sequence[Row]) -> dict[str, np.ndarray]:
     return song
 
 
-def load_stem(rows: Sequence[Row], output: np.ndarray) -> None:
+def load_stem(rows: Sequence[Row], output: np.ndarray, observer: Callable[[], Observer] | None = None) -> None:
     """Add the files of a stem, in the order of their content, to ``output``.
 
     ``output`` is float32 (samples, 2) at the catalog's rate, zeros, at least as long as the longest file. Each file is
-    decoded in blocks where its rate is the catalog's.
+    decoded in blocks where its rate is the catalog's. ``observer`` makes one for each file, which is called with the
+    samples as they stand in it.
 
     Errors: AudioFileError as for ``catalogs.audio_file.decode``, or with reason ``changed`` where size or
     modification time are no longer those of the rows.
@@ -139,7 +141,7 @@ def load_stem(rows: Sequence[Row], output: np.ndarray) -> None:
         status = file_status(path)
         if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
             raise AudioFileError("changed", path, "it was changed after it was ingested")
-        decode_into(path, row["stream"], row["frames"], output)
+        decode_into(path, row["stream"], row["frames"], output, None if observer is None else observer())
 
 
 def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path, str]) -> Row:

@@ -103,6 +103,51 @@ FEATURES = pa.schema(
     metadata={"table": "features", "description": "one row for each stem of each accepted song"},
 )
 
+QUALITY = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _ROLE,
+        _field("song_hash", pa.string(), "hash of the audio that was measured"),
+        _field("analysis_hash", pa.string(), "hash of the analysis configuration"),
+        _field("sample_rate", pa.int32(), "Hz, of the input; of the longest file where several are summed"),
+        _field(
+            "length_difference",
+            pa.int64(),
+            "samples at 44 100 Hz that it is longer than the mixture; null without one",
+            nullable=True,
+        ),
+        _field("level_dbfs", pa.float64(), "RMS of both channels, dBFS; -200 for digital silence"),
+        _field("peak_dbfs", pa.float64(), "sample peak, dBFS; -200 for digital silence"),
+        _field("true_peak_dbtp", pa.float64(), "true peak, ITU-R BS.1770-4 annex 2, dBTP; -200 for digital silence"),
+        _field(
+            "clipped_runs",
+            pa.int64(),
+            "runs of 3 or more samples at full scale (1 - 2^-15) in the input files, all channels",
+        ),
+        _field("clipped_longest", pa.int64(), "samples in the longest of these runs; 0 for none"),
+        _field("dc_offset_dbfs", pa.float64(), "mean of the channel where it is larger, dBFS; -200 for none"),
+        _field("silence_share_zero", pa.float64(), "share of blocks of 0.1 s in digital silence, 0 to 1"),
+        _field("silence_share_m80", pa.float64(), "share of blocks of 0.1 s with a peak of -80 dBFS or less, 0 to 1"),
+        _field("silence_share_m60", pa.float64(), "share of blocks of 0.1 s with a peak of -60 dBFS or less, 0 to 1"),
+        _field("imbalance_db", pa.float64(), "RMS of left over right, dB; 200 or -200 where one is digital silence"),
+        _field("side_db", pa.float64(), "RMS of (L - R) over (L + R), dB; -200 where the channels are the same"),
+        _field("correlation", pa.float64(), "correlation of left and right, -1 to 1; null without one", nullable=True),
+        _field("bandwidth_hz", pa.float64(), "Hz, upper end of the highest band of 250 Hz above -110 dBFS; 0 for none"),
+        _field("bandwidth_fall_db", pa.float64(), "fall of the spectrum over that end, 1 kHz above to 1 kHz below, dB"),
+        _field("gain_db", pa.float64(), "gain of the stem in the mixture, dB; null for a mixture", nullable=True),
+        _field("polarity", pa.int32(), "1, or -1 where the mixture has the stem inverted", nullable=True),
+        _field("lag", pa.int64(), "samples that the mixture has the stem later, -4 096 to 4 096", nullable=True),
+        _field("bleed_db", pa.float64(), "level of another stem in this one at rest, over its own, dB", nullable=True),
+        _field("bleed_share", pa.float64(), "share of the stem's energy at rest that is bleed, 0 to 1", nullable=True),
+        _field("bleed_source", pa.string(), "name of that other stem", nullable=True),
+        _field("residual_left_db", pa.float64(), "left of mixture minus fitted stems, over its own, dB", nullable=True),
+        _field("residual_right_db", pa.float64(), "the same on the right; null for a stem", nullable=True),
+        _field("residual_worst_db", pa.float64(), "residual of the worst excerpt, over the mean, dB", nullable=True),
+    ],
+    metadata={"table": "quality", "description": "one row for each stem and mixture of each accepted song"},
+)
+
 STATISTICS = pa.schema(
     [
         _field("source", pa.string(), "stem name"),
@@ -208,6 +253,7 @@ TARGETS = STATISTICS.with_metadata(
 TABLES: dict[str, pa.Schema] = {
     "tracks": TRACKS,
     "features": FEATURES,
+    "quality": QUALITY,
     "statistics": STATISTICS,
     "shards": SHARDS,
     "receipts": RECEIPTS,

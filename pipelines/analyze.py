@@ -1,4 +1,4 @@
-"""Stage 2: features of every stem from one decoding, and the statistics of the corpus."""
+"""Stage 2: features and quality of every stem from one decoding, and the statistics of the corpus."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
+from catalogs.quality import FAULTS, SongQuality, find_faults
+from catalogs.quality.clipping import Clipping
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import Location, read_table, write_table
 from fxnorm.chain import ChainConfig, normalize_padded
@@ -18,7 +20,7 @@ from fxnorm.compression import OnsetPeakLevel
 from fxnorm.features import StemFeatures, analyze_padded
 from fxnorm.settings import DEFAULT_EFFECTS, PADDING, hash_of
 from fxnorm.statistics import Statistics, Targets, measure_statistics
-from fxnorm.stereo import is_silent, pad
+from fxnorm.stereo import is_silent, pad, unpad
 from pipelines.config import AnalysisConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
 from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
@@ -30,7 +32,7 @@ FOLDER = "features"
 
 @dataclasses.dataclass(frozen=True)
 class AnalyzeSong:
-    """Task: measure the features of all stems of a song.
+    """Task: measure the features of all stems of a song, and the quality of its stems and mixture as they came.
 
     Attributes:
         catalog: path or URI of the catalog.
@@ -48,17 +50,24 @@ class AnalyzeSong:
         folder = Workspace(self.catalog).folder(FOLDER)
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
-                rows = self._measure(job)
+                rows, quality = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
+        if quality is not None:
+            table = pa.Table.from_pylist(quality.rows(), schema=schemas.QUALITY)
+            write_table(folder / quality_file(job["key"]), table)
         write_table(folder / f"{job['key']}.parquet", pa.Table.from_pylist(rows, schema=schemas.FEATURES))
         return {"status": "ok", "song_id": job["song_id"]}
 
-    def _measure(self, job: Job) -> Rows:
+    def _measure(self, job: Job) -> tuple[Rows, SongQuality | None]:
         measured = []
+        quality = None if self.effects else SongQuality(job["tracks"], self.config.features_hash())
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
-            padded = decode_stem(track, STAGE, PADDING)
+            clipping = Clipping()
+            padded = decode_stem(track, STAGE, PADDING, clipping.of_file)
+            if quality is not None:
+                quality.add(track, unpad(padded), clipping)
             if track["role"] == "mixture":
                 continue
             if self.effects and not is_silent(padded):
@@ -78,7 +87,13 @@ class AnalyzeSong:
             )
             track = job["tracks"][0]
             raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
-        return [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
+        rows = [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
+        return rows, quality
+
+
+def quality_file(key: str) -> str:
+    """Name of the file of a song's quality; it is there before that of its features."""
+    return f"{key}.quality.parquet"
 
 
 def features_to_row(features: StemFeatures, track: Mapping[str, object], analysis_hash: str) -> dict[str, object]:
@@ -139,9 +154,13 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     keys = {song: song_key(song, rows[0]["song_hash"], config.features_hash()) for song, rows in songs.items()}
     task = AnalyzeSong(workspace.target, config)
     refused = run_stage(STAGE, task, songs, keys, folder, _is_done, options, console)
-    workspace.save_quarantine(STAGE, refused)
     refused_songs = {row["song_id"] for row in refused}
-    kept = {song: keys[song] for song in sorted(songs) if song not in refused_songs}
+    measured = [song for song in sorted(songs) if song not in refused_songs]
+    quality = [read_table(folder / quality_file(keys[song])) for song in measured]
+    faulty = _refused_for_quality(songs, quality, config.refuse)
+    workspace.save_quarantine(STAGE, refused + faulty)
+    refused_songs = {row["song_id"] for row in faulty}
+    kept = {song: keys[song] for song in measured if song not in refused_songs}
     if not kept:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
     tables = [read_table(folder / f"{key}.parquet") for key in kept.values()]
@@ -155,14 +174,37 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
         chosen = {song: songs[song] for song in contributing}
         statistics = _sequential(workspace, config, chosen, statistics, options, console)
     workspace.save_measured(statistics)
-    features = pa.concat_tables(tables).sort_by([("song_id", "ascending"), ("stem", "ascending")])
+    order = [("song_id", "ascending"), ("stem", "ascending")]
+    features = pa.concat_tables(tables).sort_by(order)
+    accepted = [table for song, table in zip(measured, quality, strict=True) if song in kept]
     workspace.save_draft(
         STAGE,
-        {"features": features, "statistics": statistics_to_table(statistics)},
+        {
+            "features": features,
+            "quality": pa.concat_tables(accepted).sort_by(order),
+            "statistics": statistics_to_table(statistics),
+        },
         as_json(config),
         drop=("shards", "receipts", "targets"),
     )
     return statistics
+
+
+def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faults: tuple[str, ...]) -> Rows:
+    """Quarantine rows of the songs that have a fault that the user refuses."""
+    if not faults or not tables:
+        return []
+    rows = []
+    for finding in find_faults(pa.concat_tables(tables).to_pandas()):
+        if finding.fault in faults:
+            track = next(row for row in songs[finding.song_id] if row["stem"] == finding.stem)
+            message = (
+                f"{finding.song_id}, {finding.stem}: {FAULTS[finding.fault].meaning} "
+                f"({FAULTS[finding.fault].value} {finding.value:.6g}, threshold {finding.threshold:g}); "
+                f"repair the file, or build without --refuse {finding.fault}"
+            )
+            rows.append(quarantine_row(track, STAGE, f"quality_{finding.fault}", message))
+    return rows
 
 
 def _is_done(present: set[str], key: str) -> bool:

@@ -112,6 +112,12 @@ AddressOption = Annotated[
 CompatOption = Annotated[bool, typer.Option("--reference-compat", help="Reproduce the published code's deviations.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Measure stems raw, or effect by effect as published.")]
 TestOption = Annotated[bool, typer.Option("--include-test-songs", help="Let test songs into the statistics.")]
+RefuseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--refuse", help="Comma-separated faults that put a song into quarantine; see docs/quality-control.md."
+    ),
+]
 EffectsOption = Annotated[
     str,
     typer.Option("--effects", help="Comma-separated, from prereverb,reverb,eq,compression,panning,loudness."),
@@ -222,6 +228,7 @@ def build_catalog(
     prereverb_responses: PrereverbOption = None,
     mode: ModeOption = Mode.raw,
     include_test_songs: TestOption = False,
+    refuse: RefuseOption = None,
     reference_compat: CompatOption = False,
     compression_search: SearchOption = Search.bisection,
     stereo_link: LinkOption = False,
@@ -241,10 +248,11 @@ def build_catalog(
     """
     from pipelines.build import build_catalog as build
     from pipelines.plan import describe_plan, plan_build
+    from pipelines.quality_view import known_faults
     from pipelines.workspace import Workspace
 
     with _errors_to_exit_code():
-        analysis = AnalysisConfig(reference_compat, mode.value, include_test_songs)
+        analysis = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse))
         normalization = NormalizationConfig(
             effects=_effects(effects, impulse_responses, prereverb_responses),
             reference_compat=reference_compat,
@@ -301,20 +309,22 @@ def analyze(
     catalog: CatalogArgument,
     mode: ModeOption = Mode.raw,
     include_test_songs: TestOption = False,
+    refuse: RefuseOption = None,
     reference_compat: CompatOption = False,
     workers: WorkersOption = None,
     address: AddressOption = None,
 ) -> None:
-    """Measure the features of ingested stems and the statistics of the corpus.
+    """Measure the features and the quality of ingested stems, and the statistics of the corpus.
 
     Example: fxnorm-data analyze cat --mode sequential
     """
     from pipelines.analyze import analyze as run
+    from pipelines.quality_view import known_faults
     from pipelines.workspace import Workspace
 
     with _errors_to_exit_code():
         workspace = Workspace(catalog)
-        config = AnalysisConfig(reference_compat, mode.value, include_test_songs)
+        config = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse))
         with workspace.locked():
             run(workspace, config, RunOptions(workers, address), _console())
 
@@ -421,6 +431,32 @@ def inspect(
             sys.stdout.write(json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         else:
             print_summary(summary, _output())
+
+
+@app.command()
+def quality(
+    catalog: CatalogArgument,
+    threshold: Annotated[
+        list[str] | None, typer.Option("--threshold", help="NAME=NUMBER, repeatable; see docs/quality-control.md.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="What the stages have made since the publication.")] = False,
+) -> None:
+    """List faults of stems and mixtures: clipping, missing or shifted stems, bleed, cut bandwidth, and others.
+
+    Example: fxnorm-data quality cat --threshold residual_db=-30
+    """
+    from catalogs.catalog import Catalog
+    from catalogs.manifest import DRAFT, PUBLISHED
+    from pipelines.quality_view import parse_thresholds, print_quality, quality_view
+
+    with _errors_to_exit_code():
+        opened = Catalog.open(catalog, DRAFT if draft else PUBLISHED)
+        view = quality_view(opened, parse_thresholds(threshold or []))
+        if as_json:
+            sys.stdout.write(json.dumps(dataclasses.asdict(view), indent=2) + "\n")
+        else:
+            print_quality(view, _output())
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from catalogs.audio_file import AudioFileError, uri_to_path
+from catalogs.audio_file import AudioFileError, Observer, uri_to_path
 from catalogs.ingest import load_stem
 from catalogs.material import file_rows
 from catalogs.storage import Location
@@ -33,8 +33,8 @@ STEREO_FLOAT32_BYTES = 8
 WORKING_COPIES = 2
 """Copies of one stem that analysis or normalisation holds at its peak."""
 
-PROCESS_BYTES = 350_000_000
-"""What a worker takes beside the audio: its program, encoded segments, buffers."""
+PROCESS_BYTES = 450_000_000
+"""What a worker takes beside the audio: its program, encoded segments, excerpts, buffers."""
 
 
 class SongRefusedError(Exception):
@@ -55,13 +55,16 @@ def song_memory(tracks: Rows) -> float:
     return PROCESS_BYTES + WORKING_COPIES * STEREO_FLOAT32_BYTES * max(row["catalog_frames"] for row in tracks)
 
 
-def decode_stem(stem: Mapping[str, Any], stage: str, padding: int = 0) -> Audio:
+def decode_stem(
+    stem: Mapping[str, Any], stage: str, padding: int = 0, observer: Callable[[], Observer] | None = None
+) -> Audio:
     """Decode a stem, the sum of its files; they must still be those that were ingested.
 
     Args:
         stem: a row as catalogs.material makes it of the tracks table.
         stage: stage named in a refusal.
         padding: zeros before and after.
+        observer: makes one for each of its files, which sees the samples before they are converted and summed.
 
     Returns:
         float32 of shape (samples + 2 * padding, 2), 44 100 Hz, each channel contiguous.
@@ -72,7 +75,7 @@ def decode_stem(stem: Mapping[str, Any], stage: str, padding: int = 0) -> Audio:
     files = file_rows([dict(stem)])
     audio = np.zeros((stem["catalog_frames"] + 2 * padding, 2), dtype=np.float32, order="F")
     try:
-        load_stem(files, unpad(audio, padding))
+        load_stem(files, unpad(audio, padding), observer)
     except AudioFileError as error:
         guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
         raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from catalogs.catalog import Catalog
+from catalogs.quality import find_faults
+from catalogs.quality.findings import count_faults
 from fxnorm.settings import SAMPLE_RATE
 
 
@@ -59,6 +61,7 @@ class CatalogSummary:
     stem_hours: float
     bytes: int
     errata: dict[str, int]
+    faults: dict[str, int]
     quarantined: list[dict[str, Any]]
     sources: list[SourceSummary]
 
@@ -78,6 +81,7 @@ def summarize(catalog: Catalog) -> CatalogSummary:
         stem_hours=float(stems.catalog_frames.sum() / SAMPLE_RATE / 3600),
         bytes=0 if shards is None else int(shards.drop_duplicates("shard").shard_bytes.sum()),
         errata=_errata(catalog),
+        faults=count_faults(find_faults(catalog.frame("quality"))) if "quality" in tables else {},
         quarantined=catalog.table("quarantine").to_pylist(),
         sources=_sources(catalog, shards) if "features" in tables else [],
     )
@@ -134,6 +138,9 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
     if summary.errata:
         counted = ", ".join(f"{count} {effect}" for effect, count in summary.errata.items())
         console.print(f"files with published errors: {counted}", soft_wrap=True)
+    if summary.faults:
+        counted = ", ".join(f"{count} {fault}" for fault, count in summary.faults.items())
+        console.print(f"findings on quality (fxnorm-data quality): {counted}", soft_wrap=True)
     if summary.sources:
         table = Table(
             title="Mean ± deviation over stems, before and → after normalisation\n"

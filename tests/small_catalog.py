@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from catalogs import schemas
 from catalogs.flac import PCM_BITS
 from catalogs.manifest import PUBLISHED, Manifest, store_table
+from catalogs.quality import SongQuality
+from catalogs.quality.clipping import Clipping
 from catalogs.shards import ShardStem, write_shard
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import Location
@@ -85,14 +87,17 @@ def write_small_catalog(target: str | Path, mode: Mode = "raw", with_targets: bo
         shard = location / f"shards/{digest(song)}.parquet"
         stems = [ShardStem(name, _role(name), samples, SUBTYPES[name]) for name, samples in audio[song].items()]
         write_shard(shard, song, stems, SEGMENT_FRAMES, RATE)
+        quality = SongQuality([_track(song, stem) for stem in stems], digest("analysis"))
         for stem in stems:
             rows["tracks"].append(_track(song, stem))
+            quality.add(rows["tracks"][-1], stem.audio, Clipping())
             rows["shards"].append(_shard(song, stem, shard))
             if stem.role == "stem":
                 measured = analyze_stem(stem.audio)
                 features.append((song, stem.name, measured))
                 rows["features"].append(_feature(song, stem.name, measured))
                 rows["receipts"].append(_receipt(song, stem.name, measured))
+        rows["quality"] += quality.rows()
     rows["quarantine"].append(
         {
             "song_id": "demo/gamma",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from catalogs.validation import features, quarantine, receipts, shards, statistics, tracks
+from catalogs.validation import features, quality, quarantine, receipts, shards, statistics, tracks
 from catalogs.validation.rule import Check, Rule
 
 CHECKS: tuple[Check, ...] = (
     *tracks.CHECKS,
     *quarantine.CHECKS,
     *features.CHECKS,
+    *quality.CHECKS,
     *statistics.CHECKS,
     *shards.CHECKS,
     *receipts.CHECKS,

@@ -92,6 +92,42 @@ def feature(row: Row, silent: bool = False, without_compression: bool = False) -
     }
 
 
+def quality(row: Row, silent: bool = False) -> Row:
+    mixture = row["role"] == "mixture"
+    return {
+        "song_id": row["song_id"],
+        "stem": row["stem"],
+        "role": row["role"],
+        "song_hash": row["song_hash"],
+        "analysis_hash": digest("analysis"),
+        "sample_rate": row["sample_rate"],
+        "length_difference": 0,
+        "level_dbfs": -70.0 if silent else -18.0,
+        "peak_dbfs": -60.0 if silent else -3.0,
+        "true_peak_dbtp": -60.0 if silent else -2.5,
+        "clipped_runs": 0,
+        "clipped_longest": 0,
+        "dc_offset_dbfs": -90.0,
+        "silence_share_zero": 0.0,
+        "silence_share_m80": 0.1,
+        "silence_share_m60": 1.0 if silent else 0.2,
+        "imbalance_db": 0.5,
+        "side_db": -12.0,
+        "correlation": None if silent else 0.8,
+        "bandwidth_hz": 21_000.0,
+        "bandwidth_fall_db": 3.0,
+        "gain_db": None if mixture else 0.0,
+        "polarity": None if mixture else 1,
+        "lag": None if mixture else 0,
+        "bleed_db": None if mixture else -60.0,
+        "bleed_share": None if mixture else 0.1,
+        "bleed_source": None if mixture else "drums",
+        "residual_left_db": -80.0 if mixture else None,
+        "residual_right_db": -81.0 if mixture else None,
+        "residual_worst_db": -78.0 if mixture else None,
+    }
+
+
 def shard(row: Row, content: bytes, silent: bool, loudness: float | None) -> Row:
     return {
         "song_id": row["song_id"],
@@ -153,6 +189,7 @@ def build(root: Path) -> Rows:
             onsetless = (song, stem) == ("demo/beta", "bass")
             loudness = None if silent else TARGET.get(stem, -14.0) - 3.0 * limited
             rows["shards"].append(shard(row, content, silent, loudness))
+            rows["quality"].append(quality(row, silent))
             if stem == "mixture":
                 continue
             rows["features"].append(feature(row, silent, onsetless))
@@ -406,6 +443,27 @@ sets("features.eq_not_empty", "demo/beta", "bass", eq=np.zeros_like(SPECTRUM))
 sets("features.panning_length", "demo/beta", "bass", panning=np.append(PHI, 1.0))
 sets("features.panning_values", "demo/beta", "bass", panning=spoiled(PHI, 1.01))
 sets("features.panning_values", "demo/beta", "bass", panning=spoiled(PHI, np.inf))
+
+
+removes("quality.row_for_every_stem", "demo/beta", "mixture")
+adds_stranger("quality.stem_in_tracks")
+sets("quality.song_hash_equals_input", "demo/beta", "bass", song_hash=digest("older audio"))
+repeats("quality.song_stem_unique", "demo/beta", "bass")
+sets("quality.one_analysis_hash", "demo/beta", "bass", analysis_hash=digest("older"))
+sets("quality.required_values", "demo/beta", "bass", side_db=None)
+sets("quality.role_known", "demo/beta", "bass", role="bus")
+sets("quality.levels_range", "demo/beta", "bass", dc_offset_dbfs=float("-inf"))
+sets("quality.levels_range", "demo/beta", "mixture", residual_left_db=201.0)
+sets("quality.shares_range", "demo/beta", "bass", silence_share_m80=1.1)
+sets("quality.shares_range", "demo/beta", "bass", bleed_share=-0.1)
+sets("quality.correlation_range", "demo/beta", "bass", correlation=-1.1)
+sets("quality.true_peak_over_peak", "demo/beta", "bass", true_peak_dbtp=-3.1)
+sets("quality.clipped_runs_range", "demo/beta", "bass", clipped_runs=-1)
+sets("quality.polarity_known", "demo/beta", "bass", polarity=0)
+sets("quality.lag_range", "demo/beta", "bass", lag=-5_000)
+sets("quality.bandwidth_range", "demo/beta", "bass", bandwidth_hz=24_000.0)
+sets("quality.columns_of_role", "demo/beta", "bass", residual_left_db=-80.0)
+sets("quality.columns_of_role", "demo/beta", "mixture", lag=0)
 
 
 sets_statistic("statistics.feature_known", "bass", "eq", feature="reverb")

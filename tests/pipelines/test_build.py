@@ -169,6 +169,22 @@ def test_adding_a_song_does_that_song_only(tmp_path: Path) -> None:
     assert len(Catalog.open(out).songs) == 3
 
 
+def test_a_fault_that_is_refused_puts_its_song_into_quarantine_until_it_is_not(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", train=2, test=0, seconds=2.0)
+    out = tmp_path / "catalog"
+    bass = corpus / "train" / "Artist - Song 1" / "bass.wav"
+    audio, rate = soundfile.read(bass)
+    soundfile.write(bass, -audio, rate)
+    for options, songs in ((("--refuse", "inverted"), 1), ((), 2)):
+        build(corpus, out, *options)
+        catalog = Catalog.open(out)
+        assert len(catalog.songs) == songs
+        assert set(catalog.frame("quality").song_id) == set(catalog.frame("tracks").song_id) == set(catalog.songs)
+        refused = catalog.frame("quarantine")
+        assert list(refused.reason) == ["quality_inverted"] * (2 - songs)
+        assert list(refused.stem) == ["bass"] * (2 - songs)
+
+
 def test_songs_that_leave_are_named(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus", train=2, test=0, seconds=2.0)
     out = tmp_path / "catalog"

@@ -20,7 +20,7 @@ from tests import signals
 
 COMMANDS = (
     "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "demo-corpus", "analyze-stem",
-    "normalize-stem", "stats show", "stats merge", "stats export", "stats import",
+    "normalize-stem", "quality", "stats show", "stats merge", "stats export", "stats import",
     "sources show", "sources check",
 )  # fmt: skip
 
