@@ -154,7 +154,7 @@ class Catalog:
         Args:
             song_id: id of the song.
             start: first sample.
-            output: by stem, zeros of shape (samples, 2) and any strides, all of one length.
+            output: by stem, shape (samples, 2) and any strides, all of one length; filled.
         """
         song = self.song(song_id)
         read_crop_into(song.shard, start, song.segment_frames, output, self._footer(song.shard))

@@ -179,7 +179,7 @@ def read_crop(
         raise ValueError(f"a crop starts at 0 or later and has 0 samples or more, got {start} and {frames}")
     with _open_shard(location, metadata) as shard:
         names = _stem_names(shard) if stems is None else stems
-        output = {name: np.zeros((frames, 2), dtype=np.float32) for name in names}
+        output = {name: np.empty((frames, 2), dtype=np.float32) for name in names}
         _fill(shard, start, segment_frames, output)
     return output
 
@@ -197,8 +197,8 @@ def read_crop_into(
         location: shard file.
         start: first sample.
         segment_frames: samples per channel in a segment, from the ``shards`` table.
-        output: by stem, zeros of shape (samples, 2) and any strides, all of one length; they stay zero after the end of
-            a stem that is shorter.
+        output: by stem, shape (samples, 2) and any strides, all of one length; filled, with zeros after the end of a
+            stem that is shorter.
         metadata: the shard's footer, where it was read before.
 
     Raises:
@@ -248,6 +248,7 @@ def _fill(shard: pq.ParquetFile, start: int, segment_frames: int, output: Mappin
     groups = range(start // segment_frames, min(-(-(start + frames) // segment_frames), shard.num_row_groups))
     columns = ["stem", "start", "frames", "scale", "flac"]
     table = shard.read_row_groups(list(groups), columns=columns, use_threads=False) if groups else None
+    filled = dict.fromkeys(output, 0)
     met = set()
     for row in _rows(table, output):
         met.add(row["stem"])
@@ -267,6 +268,9 @@ def _fill(shard: pq.ParquetFile, start: int, segment_frames: int, output: Mappin
             ) from None
         if row["scale"] != 1.0:
             piece *= np.float32(row["scale"])
+        filled[row["stem"]] = offset + length
+    for name, end in filled.items():
+        output[name][end:] = 0.0
     if met != set(output):
         available = _stem_names(shard)
         missing = sorted(set(output) - set(available))

@@ -26,10 +26,13 @@ def read_song(
         stems, float32 of shape (sources, 2, samples), and the mixture, (2, samples).
     """
     present = catalog.song(song_id).frames
-    stems = torch.zeros(len(sources), 2, samples)
-    mixture = torch.zeros(2, samples)
+    stems = torch.empty(len(sources), 2, samples)
+    mixture = torch.empty(2, samples)
     channels = slice(None, None, -1) if swap else slice(None)
     places = {name: stems[index] for index, name in enumerate(sources) if name in present} | {MIXTURE: mixture}
+    for index, name in enumerate(sources):
+        if name not in present:
+            stems[index].zero_()
     catalog.crop_into(song_id, start, {name: place.numpy().T[:, channels] for name, place in places.items()})
     return stems, mixture
 
