@@ -19,6 +19,7 @@ from catalogs.quality.silence import block_peaks, silence_share
 from catalogs.quality.stereo import measure_channels
 from catalogs.quality.true_peak import true_peak
 from catalogs.schemas import MIXTURE
+from fxnorm.settings import SAMPLE_RATE
 
 
 class SongQuality:
@@ -101,3 +102,30 @@ class SongQuality:
                 }
             )
         return complete
+
+
+def measure_song(song: Mapping[str, NDArray[np.float32]], song_id: str = "") -> list[Row]:
+    """Rows of the table ``quality`` for a song that is in memory.
+
+    Args:
+        song: by stem and, where there is one, ``mixture``: float32 of shape (samples, 2), 44 100 Hz.
+        song_id: for the rows.
+    """
+    stems = [
+        {
+            "song_id": song_id,
+            "stem": name,
+            "role": MIXTURE if name == MIXTURE else "stem",
+            "song_hash": "",
+            "sample_rate": SAMPLE_RATE,
+            "catalog_frames": audio.shape[0],
+        }
+        for name, audio in song.items()
+    ]
+    quality = SongQuality(stems, "")
+    for stem in stems:
+        audio = song[str(stem["stem"])]
+        clipping = Clipping()
+        clipping.add(audio)
+        quality.add(stem, audio, clipping)
+    return quality.rows()

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from catalogs.quality import FAULTS, Finding, SongQuality, Thresholds, find_faults
-from catalogs.quality.clipping import Clipping
+from catalogs.quality import FAULTS, Finding, Thresholds, find_faults, measure_song
 from catalogs.schemas import MIXTURE
 from fxnorm.features import analyze_stem
 from fxnorm.stereo import is_silent
@@ -223,23 +222,7 @@ def excerpts(corpus: Path, seconds: float) -> Iterator[Song]:
 
 def measure(song: Song, number: int = 0) -> pd.DataFrame:
     """Table ``quality`` of one song."""
-    rows = [
-        {
-            "song_id": f"study/{number}",
-            "stem": name,
-            "role": MIXTURE if name == MIXTURE else "stem",
-            "song_hash": "",
-            "sample_rate": RATE,
-            "catalog_frames": audio.shape[0],
-        }
-        for name, audio in song.items()
-    ]
-    quality = SongQuality(rows, "")
-    for row in rows:
-        clipping = Clipping()
-        clipping.add(song[row["stem"]])
-        quality.add(row, song[row["stem"]], clipping)
-    return pd.DataFrame(quality.rows())
+    return pd.DataFrame(measure_song(song, f"study/{number}"))
 
 
 def findings_on(song: Song, plant: Plant, stem: str) -> list[Finding]:
