@@ -100,8 +100,9 @@ def test_equaliser(audio: np.ndarray, tilt: float) -> None:
 
 
 @SLOW
-@given(audio=stems(), source=SOURCES, drop=st.floats(0.0, 5.0))
+@given(audio=stems(), source=SOURCES, drop=st.floats(0.0, 0.4) | st.floats(0.6, 5.0))
 def test_compression(audio: np.ndarray, source: str, drop: float) -> None:
+    """A drop of the deviation itself, 0.5 dB, would leave the choice between some compression and none to rounding."""
     for channel in audio.T:
         if stereo.is_silent(channel):
             continue
