@@ -73,7 +73,7 @@ def run_songs(
     try:
         while True:
             window = max(1, round(SONGS_AHEAD * ray.cluster_resources().get("CPU", 1.0)))
-            for job in itertools.islice(waiting, window - len(running)):
+            for job in itertools.islice(waiting, max(0, window - len(running))):
                 wanted = int(min(memory(job), largest)) if memory is not None else 0
                 running[work.options(memory=wanted or None).remote(shared, json.dumps(job))] = job
             if not running:
