@@ -11,6 +11,7 @@ import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -50,10 +51,15 @@ class ShardStem:
     audio: NDArray[np.float32]
     subtype: str = "PCM_24"
 
+    @cached_property
+    def peak(self) -> float:
+        """Largest absolute sample; NaN where one is."""
+        return peak(self.audio)
+
     @property
     def scale(self) -> float:
         """What decoded samples are multiplied by: the peak where it exceeds full scale, else 1."""
-        return max(1.0, peak(self.audio))
+        return max(1.0, self.peak)
 
 
 class ShardDraft:
@@ -94,7 +100,7 @@ class ShardDraft:
             ValueError: a stem without samples, or with samples that are not finite.
         """
         frames = stem.audio.shape[0]
-        if not frames or not np.isfinite(peak(stem.audio)):
+        if not frames or not np.isfinite(stem.peak):
             fault = "samples that are not finite" if frames else "no samples"
             raise ValueError(f"{self._song_id}: {stem.name} has {fault} and cannot be stored")
         scale = stem.scale

@@ -19,7 +19,7 @@ from fxnorm.settings import (
     SPECTRUM_N_FFT,
     Settings,
 )
-from fxnorm.stereo import Audio, as_stereo, is_silent, pad, peak, to_db, unpad
+from fxnorm.stereo import Audio, as_stereo, is_below_gate, pad, peak, to_db, unpad
 
 FEATURES = ("loudness", "eq", "panning", "compression")
 """Names of the features; those of the effects that use them."""
@@ -86,7 +86,7 @@ def analyze_padded(padded: Audio, settings: Settings | None = None) -> StemFeatu
     stem_peak = peak(padded)
     level = to_db(stem_peak)
     peak_dbfs = level if np.isfinite(level) else None
-    if is_silent(padded):
+    if is_below_gate(stem_peak):
         return StemFeatures(True, peak_dbfs)
     notes = []
     loudness = integrated_loudness(padded if settings.reference_compat else unpad(padded))

@@ -42,7 +42,12 @@ def to_db(amplitude: float) -> float:
 
 def is_silent(audio: NDArray[np.floating]) -> bool:
     """Whether the sample peak is at or below the gate of -50 dBFS; such a stem is neither analysed nor processed."""
-    return to_db(peak(audio)) <= GATE_DBFS
+    return is_below_gate(peak(audio))
+
+
+def is_below_gate(sample_peak: float) -> bool:
+    """The same, of a sample peak that is known."""
+    return to_db(sample_peak) <= GATE_DBFS
 
 
 def pad(audio: NDArray[np.float32], samples: int = PADDING) -> NDArray[np.float32]:

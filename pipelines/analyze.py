@@ -64,6 +64,8 @@ class AnalyzeSong:
         quality = None if self.effects else SongQuality(job["tracks"], self.config.features_hash())
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
+            if quality is None and track["role"] == "mixture":
+                continue
             clipping = Clipping()
             padded = decode_stem(track, STAGE, PADDING, clipping.of_file)
             if quality is not None:

@@ -20,7 +20,7 @@ from fxnorm.loudness import integrated_loudness
 from fxnorm.receipt import StemReceipt
 from fxnorm.settings import PADDING, SAMPLE_RATE
 from fxnorm.statistics import Targets
-from fxnorm.stereo import is_silent, peak, to_db
+from fxnorm.stereo import is_below_gate, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
 from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
@@ -100,7 +100,7 @@ class NormalizeSong:
         return shards, receipts
 
     def _shard_row(self, stem: ShardStem, track: Mapping[str, Any]) -> dict[str, Any]:
-        level = to_db(peak(stem.audio))
+        level = to_db(stem.peak)
         frames = stem.audio.shape[0]
         return {
             "song_id": track["song_id"],
@@ -113,7 +113,7 @@ class NormalizeSong:
             "segment_frames": self.config.segment_frames,
             "subtype": stem.subtype,
             "scale": stem.scale,
-            "silent": is_silent(stem.audio),
+            "silent": is_below_gate(stem.peak),
             "peak_dbfs": level if np.isfinite(level) else None,
             "loudness_lufs": integrated_loudness(stem.audio),
             "song_hash": track["song_hash"],

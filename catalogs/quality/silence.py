@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fxnorm.lanes import largest_magnitude
+
 BLOCK = 4_410
 """Samples of a block, 0.1 s; the last one may be shorter."""
 
@@ -38,8 +40,5 @@ def _block_peaks(channel: NDArray[np.float32], block: int) -> NDArray[np.float32
     samples = channel.shape[0]
     peaks = np.zeros((samples + block - 1) // block, dtype=np.float32)
     for index in range(peaks.shape[0]):
-        largest = np.float32(0.0)
-        for n in range(index * block, min(samples, (index + 1) * block)):
-            largest = max(largest, abs(channel[n]))
-        peaks[index] = largest
+        peaks[index] = largest_magnitude(channel[index * block : min(samples, (index + 1) * block)])
     return peaks
