@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
@@ -173,15 +174,20 @@ class HashingStream(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
+def read_table(location: Location, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
     """Read a Parquet file, verifying its checksums.
+
+    Args:
+        location: of the file.
+        columns: names of those to read; all by default.
+        rows: condition on those to read; row groups that cannot hold any are not read.
 
     Raises:
         FileNotFoundError: no such file.
         OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
     with location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns, page_checksum_verification=True)
+        return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:
