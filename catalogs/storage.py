@@ -81,9 +81,13 @@ class Location:
 
     def file_names(self) -> set[str]:
         """Names of the files directly in this folder; empty if there is no folder."""
+        return set(self.file_sizes())
+
+    def file_sizes(self) -> dict[str, int]:
+        """Bytes of the files directly in this folder, by name; empty if there is no folder."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
         found = self.filesystem.get_file_info(selector)
-        return {info.base_name for info in found if info.type == pafs.FileType.File}
+        return {info.base_name: info.size for info in found if info.type == pafs.FileType.File}
 
     def read_bytes(self) -> bytes:
         """Content of the file."""
