@@ -13,6 +13,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
+from catalogs.material import flac_subtype
 from catalogs.shards import ShardDraft, ShardStem
 from catalogs.statistics_file import read_statistics, statistics_to_table
 from fxnorm.chain import ChainConfig, normalize_padded
@@ -28,9 +29,6 @@ from pipelines.workspace import Rows, Workspace, song_key
 
 STAGE = "normalize"
 FOLDER = "normalized"
-
-SIXTEEN_BIT_ENCODINGS = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
-"""Input encodings that 16-bit FLAC keeps without loss."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,9 +81,7 @@ class NormalizeSong:
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
             if track["role"] == "mixture":
-                exact = track["encoding"] in SIXTEEN_BIT_ENCODINGS and track["sample_rate"] == SAMPLE_RATE
-                subtype = "PCM_16" if exact else "PCM_24"
-                stem = ShardStem(name, "mixture", decode_stem(track, STAGE), subtype)
+                stem = ShardStem(name, "mixture", decode_stem(track, STAGE), flac_subtype(track))
             else:
                 targets = self.targets.get(name, Targets())
                 normalised, receipt = normalize_padded(
