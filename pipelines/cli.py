@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, look, sources, stages, statistics, stem
+from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -30,6 +30,8 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    interchange.export,
+    interchange.datasheet,
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,
