@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -131,11 +130,11 @@ def _run(
         console.print("export    nothing to do, all files are finished")
         return
     seconds = {key: _seconds(unit) for key, unit in missing}
-    jobs = [{"song_id": unit.name, "key": key, "unit": unit.to_json()} for key, unit in missing]
-    alone = options.address is None and (options.workers == 1 or len(jobs) == 1)
-    outcomes = _in_turn(task, jobs) if alone else run_songs(task, jobs, options, lambda job: UNIT_BYTES)
+    jobs = ({"song_id": unit.name, "key": key, "unit": unit.to_json()} for key, unit in missing)
+    alone = options.address is None and (options.workers == 1 or len(missing) == 1)
+    outcomes = map(task, jobs) if alone else run_songs(task, jobs, options, lambda job: UNIT_BYTES)
     failures = []
-    with StageProgress("export", len(jobs), sum(seconds.values()), console, "files") as progress:
+    with StageProgress("export", len(missing), sum(seconds.values()), console, "files") as progress:
         for outcome in outcomes:
             if outcome["status"] == "failed":
                 failures.append(f"{outcome['song_id']}: {outcome['message']}")
@@ -145,7 +144,7 @@ def _run(
                 yield outcome["record"]
     if failures:
         raise PipelineError(
-            f"{len(failures)} of {len(jobs)} could not be exported, the first: {failures[0]}. "
+            f"{len(failures)} of {len(missing)} could not be exported, the first: {failures[0]}. "
             "Mend it and run the same command again, or leave the song out with --songs."
         )
 
@@ -154,11 +153,6 @@ def _absolute(target: str) -> str:
     """The path or URI as every worker understands it."""
     location = Location.parse(target)
     return location.path if location.is_local else target
-
-
-def _in_turn(task: Callable[[Job], Outcome], jobs: Sequence[Job]) -> Iterator[Outcome]:
-    for job in jobs:
-        yield task(json.loads(json.dumps(job)))
 
 
 def _seconds(unit: Unit) -> float:

@@ -252,9 +252,7 @@ def _inputs(tracks: pd.DataFrame) -> list[Input]:
     keys = ["container", "encoding", "sample_rate", "channels", "role", "used"]
     kinds = tracks.assign(hours=tracks.frames / tracks.sample_rate / 3600).groupby(keys, as_index=False)
     return [
-        Input(
-            **{**{str(key): row[key] for key in keys}, "files": row["files"], "hours": round(row["seconds"] / 3600, 6)}
-        )
+        Input(**{str(key): value for key, value in row.items()})
         for row in kinds.agg(files=("uri", "size"), hours=("hours", "sum")).round(6).to_dict("records")
     ]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar, Protocol
 
 import numpy as np
 import soundfile
@@ -29,7 +30,14 @@ BYTES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
 LARGEST_WAV = 2**32 - 2**16
 """Bytes of audio in a WAV file, whose sizes have 32 bits; some are left for its head."""
 
+FLOAT_TAG = 3
+"""Format of IEEE floats in the head of a WAV file."""
+
+FRAME_BYTES = 8
+"""Two channels of float32."""
+
 BLOCK_FRAMES = 1 << 18
+"""Samples per channel that are rounded at a time."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +112,49 @@ def _check_size(song: ExportSong, config: ExportConfig) -> None:
             raise ExportError(f"{song.song_id}: {stem.name} is too long for a WAV file; export FLAC files")
 
 
-def _writer(stream: Any, rate: int, subtype: str, container: str) -> soundfile.SoundFile:
-    if container == "flac":
-        return flac_writer(stream, rate, subtype)
-    return soundfile.SoundFile(stream, "w", rate, 2, subtype, format="WAV")
+class Writer(Protocol):
+    """Takes the samples of a file, block by block: float32 for FLOAT, else what ``quantize`` gives."""
+
+    def write(self, block: NDArray[Any]) -> object:
+        """Add samples, shape (samples, 2)."""
+
+
+class FloatWav:
+    """A WAV file of float32.
+
+    libsndfile would put the time of day into it (chunk PEAK), and the same catalog would not give the same bytes.
+
+    Args:
+        stream: where it goes.
+        frames: samples per channel, all of which have to be written.
+        rate: Hz.
+    """
+
+    def __init__(self, stream: IO[bytes], frames: int, rate: int) -> None:
+        self._stream = stream
+        size = frames * FRAME_BYTES
+        form = struct.pack("<4sIHHIIHHH", b"fmt ", 18, FLOAT_TAG, 2, rate, rate * FRAME_BYTES, FRAME_BYTES, 32, 0)
+        parts = b"WAVE" + form + struct.pack("<4sII", b"fact", 4, frames) + struct.pack("<4sI", b"data", size)
+        stream.write(struct.pack("<4sI", b"RIFF", len(parts) + size) + parts)
+
+    def write(self, block: NDArray[Any]) -> None:
+        """Add samples, shape (samples, 2)."""
+        self._stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
+
+
+@contextmanager
+def _open(place: Location, stem: ExportStem, song: ExportSong, config: ExportConfig) -> Iterator[Writer]:
+    """A file that is there when the block has ended without an error."""
+    subtype = file_subtype(stem, config)
+    with place.open_atomic() as stream:
+        if subtype == "FLOAT":
+            yield FloatWav(stream, stem.frames, song.sample_rate)
+        elif config.container == "flac":
+            with flac_writer(stream, song.sample_rate, subtype) as writer:
+                yield writer
+        else:
+            with soundfile.SoundFile(stream, "w", song.sample_rate, 2, subtype, format="WAV") as writer:
+                yield writer
 
 
 def _write_normalised(
@@ -116,10 +163,9 @@ def _write_normalised(
     """Write all stems side by side, segment by segment; what each file is to be multiplied by."""
     subtypes = {stem.name: file_subtype(stem, config) for stem in song.stems}
     with ExitStack() as files:
-        writers = {}
-        for name, path in paths.items():
-            stream = files.enter_context((out / path).open_atomic())
-            writers[name] = files.enter_context(_writer(stream, song.sample_rate, subtypes[name], config.container))
+        writers = {
+            stem.name: files.enter_context(_open(out / paths[stem.name], stem, song, config)) for stem in song.stems
+        }
         for block in SongReader(catalog).blocks(song, {stem.name: stem.frames for stem in song.stems}):
             for name, audio in block.items():
                 if subtypes[name] == "FLOAT":
@@ -135,7 +181,7 @@ def _write_original(place: Location, stem: ExportStem, song: ExportSong, config:
     load_stem(stem.files, audio)
     subtype = file_subtype(stem, config)
     scale = 1.0 if subtype == "FLOAT" else max(1.0, peak(audio))
-    with place.open_atomic() as stream, _writer(stream, song.sample_rate, subtype, config.container) as writer:
+    with _open(place, stem, song, config) as writer:
         for block in _blocks(audio):
             writer.write(block if subtype == "FLOAT" else quantize(block, scale, subtype))
     return scale

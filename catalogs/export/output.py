@@ -89,8 +89,7 @@ class ExportOutput:
         (self._unfinished / PLAN).write_bytes(json.dumps(plan).encode())
         for record in self._records.values():
             _keep(self.out, record)
-        if self._finished is not None:
-            self.out.filesystem.delete_file((self.out / EXPORT).path)
+        (self.out / EXPORT).delete()
         for folder in {path.rpartition("/")[0] for path in planned}:
             (self.out / folder if folder else self.out).remove_temporaries()
 
@@ -108,12 +107,11 @@ class ExportOutput:
             write_table(self.out / path, table)
         kept = {file["path"] for record in records for file in record["files"]} | set(index) | set(tables)
         for path in sorted(self._paths - kept):
-            if (self.out / path).exists():
-                self.out.filesystem.delete_file((self.out / path).path)
+            (self.out / path).delete()
         content = {**about, "index": sorted([*index, *tables]), "units": list(records)}
         text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         (self.out / EXPORT).write_bytes(text.encode())
-        self.out.filesystem.delete_dir((self._unfinished).path)
+        self.out.filesystem.delete_dir(self._unfinished.path)
 
 
 def finish_unit(out: Location, key: str, unit: Unit, note: Mapping[str, Any]) -> Record:

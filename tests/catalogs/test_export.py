@@ -320,6 +320,19 @@ def test_segments_are_passed_on_as_they_are_stored(small: SmallCatalog, tmp_path
     assert len(exported & stored) >= 9
 
 
+def test_no_file_holds_the_time_of_day(small: SmallCatalog, tmp_path: Path) -> None:
+    for config in VARIANTS:
+        run(small, tmp_path / label(config), config)
+    for path in tmp_path.rglob("*.wav"):
+        head = path.read_bytes()[:200]
+        assert head[:4] + head[8:16] == b"RIFFWAVEfmt "
+        assert b"PEAK" not in head
+        assert int.from_bytes(head[4:8], "little") == path.stat().st_size - 8
+    for path in tmp_path.rglob("*.tar"):
+        with tarfile.open(path) as archive:
+            assert {(entry.mtime, entry.uid, entry.uname) for entry in archive} == {(0, 0, "")}
+
+
 def test_folders_are_a_corpus_of_musdb18hq(small: SmallCatalog, tmp_path: Path) -> None:
     run(small, tmp_path / "out", ExportConfig("folders", container="flac"))
     found = list(corpora.get("musdb18hq").songs(tmp_path / "out"))
