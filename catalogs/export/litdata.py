@@ -2,7 +2,7 @@
 
 Format, as litdata's PyTreeLoader reads it (https://github.com/Lightning-AI/litData): a chunk is the number of samples,
 the offsets of samples and end, and the samples; a sample is the lengths of its fields, then the fields; all numbers are
-uint32, little endian. The fields are bytes: ``json``, and one FLAC file a stem, empty where the song has no such stem.
+uint32, little endian. The fields are ``json``, a text, and one FLAC file a stem, empty where the song has no such stem.
 It is written here since the package cannot be installed beside the versions that this one needs.
 """
 
@@ -94,14 +94,14 @@ def _numbers(values: Sequence[int]) -> bytes:
 
 
 def _config(fields: Sequence[str], chunk_bytes: int) -> dict[str, Any]:
-    """How samples are taken apart: a dictionary of ``bytes``, described as torch's pytree module does."""
+    """How samples are taken apart: a dictionary of leaves, described as torch's pytree module does."""
     leaf: dict[str, Any] = {"type": None, "context": None, "children_spec": []}
     tree = {"type": "builtins.dict", "context": json.dumps(list(fields)), "children_spec": [leaf] * len(fields)}
     return {
         "chunk_bytes": chunk_bytes,
         "chunk_size": None,
         "compression": None,
-        "data_format": ["bytes"] * len(fields),
+        "data_format": ["str" if name == DESCRIPTION else "bytes" for name in fields],
         "data_spec": json.dumps([1, tree]),
         "encryption": None,
         "item_loader": "PyTreeLoader",

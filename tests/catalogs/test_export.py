@@ -121,7 +121,7 @@ def read_litdata(out: Path) -> dict[str, Song]:
         index = json.loads(path.read_text())
         tree = json.loads(index["config"]["data_spec"])[1]
         fields = json.loads(tree["context"])
-        assert index["config"]["data_format"] == ["bytes"] * len(fields)
+        assert index["config"]["data_format"] == ["str", *["bytes"] * (len(fields) - 1)]
         for chunk in index["chunks"]:
             data = (path.parent / chunk["filename"]).read_bytes()
             assert len(data) == chunk["chunk_bytes"]
