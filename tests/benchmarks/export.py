@@ -1,4 +1,4 @@
-"""Stem-hours exported in an hour of CPU, and sizes, for each format; and that litdata's own reader gives back the crops.
+"""Stem-hours exported in an hour of CPU, and sizes, for each format; and whether litdata itself gives back the crops.
 
 Run with ``python -m tests.benchmarks.export [CATALOG]``, with litdata on the path (``make bench-export``). One process,
 one core; files in the page cache. The table goes into docs/interchange.md.
