@@ -23,8 +23,11 @@ from pipelines.config import RunOptions
 from pipelines.progress import StageProgress
 from pipelines.runner import Job, Outcome, PipelineError, run_songs
 
-UNIT_BYTES = 1_000_000_000
-"""Memory that a worker is given: its program, and the encoded stems of a sample or the decoded stem of a song."""
+WORKER_BYTES = 1_000_000_000
+"""Memory that a worker is given: its program, and the encoded stems of a sample."""
+
+STEREO_FLOAT32_BYTES = 8
+"""Of a sample of an original stem, which is decoded whole."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,9 +133,12 @@ def _run(
         console.print("export    nothing to do, all files are finished")
         return
     seconds = {key: _seconds(unit) for key, unit in missing}
-    jobs = ({"song_id": unit.name, "key": key, "unit": unit.to_json()} for key, unit in missing)
+    jobs = (
+        {"song_id": unit.name, "key": key, "unit": unit.to_json(), "memory": _memory(unit, task.config)}
+        for key, unit in missing
+    )
     alone = options.address is None and (options.workers == 1 or len(missing) == 1)
-    outcomes = map(task, jobs) if alone else run_songs(task, jobs, options, lambda job: UNIT_BYTES)
+    outcomes = map(task, jobs) if alone else run_songs(task, jobs, options, lambda job: job["memory"])
     failures = []
     with StageProgress("export", len(missing), sum(seconds.values()), console, "files") as progress:
         for outcome in outcomes:
@@ -158,6 +164,13 @@ def _absolute(target: str) -> str:
 def _seconds(unit: Unit) -> float:
     """Audio of a unit, all its stems together."""
     return sum(len(piece.song.stems) * piece.frames / piece.song.sample_rate for piece in unit.pieces)
+
+
+def _memory(unit: Unit, config: ExportConfig) -> int:
+    """Bytes that a worker needs for a unit."""
+    if config.material == "original":
+        return WORKER_BYTES + STEREO_FLOAT32_BYTES * unit.pieces[0].song.frames
+    return WORKER_BYTES + (config.shard_bytes or 0)
 
 
 def _about(catalog: Catalog, songs: Sequence[ExportSong], config: ExportConfig) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from catalogs.export.format import ExportConfig, ExportError, Piece, Unit, all_stems
+from catalogs.export.format import ExportConfig, ExportError, Piece, Unit
 from catalogs.export.names import folder_names, portable, stem_names
 from catalogs.export.pieces import SongReader, flac_writer
 from catalogs.export.songs import ExportSong, ExportStem
@@ -56,22 +56,22 @@ class Folders:
             raise ExportError("folders hold whole songs; leave --segment-seconds out")
         if config.validation_folder in ("", "test") or portable(config.validation_folder) != config.validation_folder:
             raise ExportError(f"{config.validation_folder!r} is no name of a folder for validation songs")
-        stems = all_stems(songs)
-        names, files = folder_names(songs), stem_names(stems)
+        names = folder_names(songs)
         units = []
         for song in songs:
             split = config.validation_folder if song.split == "validation" else song.split
             folder = f"{split}/{names[song.song_id]}"
-            audio = [f"{folder}/{files[stem.name]}.{config.container}" for stem in song.stems]
+            stems = tuple(stem.name for stem in song.stems)
+            files = [f"{folder}/{name}.{config.container}" for name in stem_names(stems).values()]
             _check_size(song, config)
-            paths = (*audio, f"{folder}/{DESCRIPTION}")
+            paths = (*files, f"{folder}/{DESCRIPTION}")
             units.append(Unit(folder, song.split, paths, (Piece(song, 0, song.frames),), stems))
         return units
 
     def write(self, unit: Unit, catalog: Location, out: Location, config: ExportConfig) -> dict[str, Any]:
         """Write the files of a song, its description last."""
         song = unit.pieces[0].song
-        paths = dict(zip((stem.name for stem in song.stems), unit.paths, strict=False))
+        paths = dict(zip(unit.stems, unit.paths[:-1], strict=True))
         if config.material == "original":
             scales = {stem.name: _write_original(out / paths[stem.name], stem, song, config) for stem in song.stems}
         else:

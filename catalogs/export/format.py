@@ -71,7 +71,7 @@ class Unit:
         split: split of its songs.
         paths: files, relative to the export.
         pieces: what is in them, in order.
-        stems: names of all stems of the export, the mixture last.
+        stems: names of the stems that its files have room for, the mixture last.
     """
 
     name: str

@@ -25,6 +25,9 @@ from catalogs.storage import Location
 FILE_BYTES = 500_000_000
 """Default size of a Parquet file, as the Hub has them."""
 
+LARGEST_CELL = 2**31 - 1
+"""Bytes of one value of a binary column."""
+
 AUDIO = "audio"
 
 COLUMNS: Mapping[str, str | list[str]] = {
@@ -84,6 +87,8 @@ class HuggingFace:
                 frames = {stem.name: piece.stem_frames(stem.name) for stem in piece.song.stems}
                 wanted = {name: length for name, length in frames.items() if length}
                 for stem, flac in encoded_stems(reader, piece, wanted, config.subtype):
+                    if len(flac) > LARGEST_CELL:
+                        raise ExportError(f"{piece.song.song_id}: {stem} is larger than 2 GB; choose --segment-seconds")
                     path = f"{sample_key(piece.song.song_id, piece.start)}-{stem}.flac"
                     row = {
                         **piece.song.about,
