@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem
+from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -33,6 +33,9 @@ for command in (
     look.quality,
     interchange.export,
     interchange.datasheet,
+    versions.versions,
+    versions.diff,
+    versions.gc,
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,
