@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
@@ -22,6 +24,9 @@ TEMPORARY_SUFFIX = ".part"
 
 SPOOLED_BYTES = 1 << 26
 """A file for an object store is held in memory up to this size, and on disk beyond, until it is complete."""
+
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How every Parquet file is written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +81,13 @@ class Location:
 
     def file_names(self) -> set[str]:
         """Names of the files directly in this folder; empty if there is no folder."""
+        return set(self.file_sizes())
+
+    def file_sizes(self) -> dict[str, int]:
+        """Bytes of the files directly in this folder, by name; empty if there is no folder."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
         found = self.filesystem.get_file_info(selector)
-        return {info.base_name for info in found if info.type == pafs.FileType.File}
+        return {info.base_name: info.size for info in found if info.type == pafs.FileType.File}
 
     def read_bytes(self) -> bytes:
         """Content of the file."""
@@ -93,6 +102,11 @@ class Location:
                 digest.update(chunk)
         return digest.hexdigest()
 
+    def delete(self) -> None:
+        """Delete the file; nothing happens if there is none."""
+        if self.exists():
+            self.filesystem.delete_file(self.path)
+
     def write_bytes(self, data: bytes) -> None:
         """Replace the file in one step."""
         with self.open_atomic() as stream:
@@ -105,22 +119,29 @@ class Location:
         An object store shows a file when its upload is complete, even one that an error cut short: nothing is sent
         before the content is whole.
         """
+        folder = Location(self.filesystem, self.path.rpartition("/")[0])
+        with folder.open_to_be_named(lambda: self.name) as stream:
+            yield stream
+
+    @contextmanager
+    def open_to_be_named(self, name: Callable[[], str]) -> Iterator[IO[bytes] | Any]:
+        """As :meth:`open_atomic`, for a file of this folder whose name is asked for when its content is whole."""
         if not self.is_local:
             with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
                 yield content
                 content.seek(0)
-                with self.filesystem.open_output_stream(self.path) as upload:
+                with self.filesystem.open_output_stream(f"{self.path}/{name()}") as upload:
                     shutil.copyfileobj(content, upload, 1 << 20)
             return
-        final = Path(self.path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.parent / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
         try:
             with temporary.open("wb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(final)
+            temporary.replace(folder / name())
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -131,18 +152,49 @@ class Location:
                 leftover.unlink(missing_ok=True)
 
 
-def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
+class HashingStream(io.RawIOBase):
+    """Writes through to a stream and hashes what passes.
+
+    Args:
+        target: where the bytes go.
+    """
+
+    def __init__(self, target: IO[bytes]) -> None:
+        super().__init__()
+        self._target = target
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def writable(self) -> bool:
+        """True: it is there to be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write and hash; the number of bytes."""
+        self._digest.update(data)
+        return self._target.write(data)
+
+    def hexdigest(self) -> str:
+        """BLAKE2b-128 of what was written, hexadecimal."""
+        return self._digest.hexdigest()
+
+
+def read_table(location: Location, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
     """Read a Parquet file, verifying its checksums.
+
+    Args:
+        location: of the file.
+        columns: names of those to read; all by default.
+        rows: condition on those to read; row groups that cannot hold any are not read.
 
     Raises:
         FileNotFoundError: no such file.
         OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
     with location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns, page_checksum_verification=True)
+        return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:
     """Write a Parquet file (zstd, with checksums) in one step; the same rows give the same bytes."""
     with location.open_atomic() as stream:
-        pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **options)
+        pq.write_table(table, stream, **PARQUET_OPTIONS, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, listening, look, sources, stages, statistics, stem
+from pipelines.commands import build, demo, listening, look, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -23,6 +23,7 @@ sources_app = typer.Typer(
 listening_app = typer.Typer(help="Build, serve, export and analyse a listening test.", no_args_is_help=True)
 
 for command in (
+    build.plan,
     build.build_catalog,
     stages.ingest,
     stages.analyze,
@@ -31,6 +32,9 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    versions.versions,
+    versions.diff,
+    versions.gc,
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,

@@ -46,9 +46,7 @@ def main() -> None:
     """Print the table of docs/listening-test.md."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     interval = scipy.stats.binomtest(round(ALPHA * count), count).proportion_ci(0.95)
-    say(
     say(f"{count} simulations a row; a rate of {ALPHA:g} shows as {interval.low:.3f} to {interval.high:.3f}")
-    )
     say("")
     say("| effect, points | listeners | a wrong finding | a true difference is found | mean estimate |")
     say("| --- | --- | --- | --- | --- |")
