@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -34,7 +33,7 @@ def find_browser(playwright: Playwright) -> str:
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    if os.path.exists(playwright.chromium.executable_path):  # noqa: PTH110
+    if Path(playwright.chromium.executable_path).exists():
         return playwright.chromium.executable_path
     raise RuntimeError("no Chromium: run 'sh tests/browser.sh .venv/bin/python', which fetches one")
 

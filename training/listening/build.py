@@ -92,8 +92,6 @@ def build(
 
 
 def _refuse_to_destroy(out: Path, overwrite: bool) -> None:
-    if not out.exists() and not key_path(out).exists():
-        return
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / TEST_FILE).is_file())):
         raise BuildError(f"{out}: is there already, and is not a listening test; give another --out")
     if not overwrite and (key_path(out).exists() or (out / TEST_FILE).is_file()):
@@ -113,7 +111,7 @@ def _build_in(folder: Path, spec: ListeningTest, key_file: Path, on_song: Callab
         if on_song is not None:
             on_song(index + 1, len(spec.songs))
     rated = [pages[song.name] for song in spec.rated]
-    repeated = sorted(rng.choice(len(rated), size=spec.repeated_pages, replace=False)) if rated else []
+    repeated = sorted(rng.choice(len(rated), size=spec.repeated_pages, replace=False))
     rated += [_repeat(page, key, rng) for page, key in [rated[index] for index in repeated]]
     shuffled = [rated[index] for index in rng.permutation(len(rated))]
     training_site, training_key = pages[spec.training]

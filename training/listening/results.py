@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -120,8 +119,6 @@ def _check_page(page: PageResult, wanted: SitePage, axes: set[str]) -> None:
             raise ResultError(f"page {page.page}: mix {stimulus.label} is not rated on every scale")
         if any(stimulus.moves.get(axis, 0) == 0 for axis in axes):
             raise ResultError(f"page {page.page}: mix {stimulus.label} was not moved on every scale")
-        if not all(math.isfinite(value) for value in stimulus.ratings.values()):
-            raise ResultError(f"page {page.page}: mix {stimulus.label} has a rating that is no number")
 
 
 def read_results(folder: Path) -> dict[Path, Result]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -191,3 +196,27 @@ def test_a_restarted_server_knows_the_sessions(small_test: tuple[Path, Built], t
     with serving(application(folder / "site", results)) as url:
         client = Client(url, built, results)
         assert client.post("/api/results", encoded(client.result(session)))[0] == 201
+
+
+def test_the_command_serves_until_it_is_interrupted(small_test: tuple[Path, Built], tmp_path: Path) -> None:
+    folder, built = small_test
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "pipelines", "listening-test", "serve", str(folder / "site")]
+    process = subprocess.Popen([*command, "--results", str(tmp_path / "results"), "--port", str(port)])
+    try:
+        client = Client(f"http://127.0.0.1:{port}/", built, tmp_path / "results")
+        for _ in range(600):
+            try:
+                session = client.open_session()
+                break
+            except ConnectionRefusedError:
+                assert process.poll() is None
+                time.sleep(0.1)
+        assert client.post("/api/results", encoded(client.result(session)))[0] == 201
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -108,6 +108,7 @@ function welcome() {
         element("label", { for: "participant" }, "Participant number or name"),
         element("p", { className: "hint", id: "participant-hint", textContent: "As you were given it; leave it empty if you have none." }),
         input),
+      store.kept ? null : element("p", { className: "remaining", textContent: "This browser keeps no data: a reload would lose your answers. A window that is not private does better." }),
       problem,
       element("button", { type: "submit", className: "primary", textContent: "Begin with the training page" })),
   ], { narrow: true });
@@ -186,6 +187,7 @@ try {
   store = new Store(test);
   document.title = test.title;
   document.getElementById("test-title").textContent = test.title;
+  window.addEventListener("pagehide", () => store.state && store.save());
   render();
 } catch (error) {
   show([element("h1", { textContent: "The test could not be loaded" }), element("p", { textContent: error.message })]);

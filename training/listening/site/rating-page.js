@@ -4,8 +4,9 @@ import { element } from "./web/dom.js";
 import { setEnd, setStart, transport, volumeControl } from "./web/transport.js";
 import { scale } from "./scale.js";
 
-/** How often listening time is counted and kept (ms). */
+/** How often listening time is counted (ms), and after how many counts it is kept. */
 const TICK = 200;
+const TICKS_KEPT = 5;
 
 /** What the keys do, for people. */
 const KEYS = [
@@ -51,6 +52,7 @@ export function ratingPage({ test, store, player, page, described, training, num
   let bar = null;
   let timer = null;
   let last = performance.now();
+  let ticks = 0;
 
   const hear = (id) => {
     if (!ready) return;
@@ -122,7 +124,8 @@ export function ratingPage({ test, store, player, page, described, training, num
       showHeard();
       showRemaining(false);
     }
-    store.save();
+    ticks += 1;
+    if (ticks % TICKS_KEPT === 0) store.save();
   };
 
   const shortcuts = (event) => {
@@ -218,11 +221,12 @@ export function ratingPage({ test, store, player, page, described, training, num
       player.addEventListener("change", onChange);
       document.addEventListener("keydown", shortcuts);
       timer = setInterval(tick, TICK);
-      resize.observe(main());
+      resize.observe(document.getElementById("main"));
       load();
     },
     leave() {
       tick();
+      store.save();
       clearInterval(timer);
       resize.disconnect();
       player.removeEventListener("change", onChange);
@@ -231,8 +235,4 @@ export function ratingPage({ test, store, player, page, described, training, num
       player.clear();
     },
   };
-}
-
-function main() {
-  return document.getElementById("main");
 }

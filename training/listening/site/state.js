@@ -40,12 +40,14 @@ export class Store {
   constructor(test) {
     this.test = test;
     this.#key = `listening-test:${test.test_id}`;
-    this.state = this.#read();
     this.kept = true;
+    this.state = this.#read();
   }
 
   #read() {
     try {
+      localStorage.setItem(`${this.#key}:try`, "1");
+      localStorage.removeItem(`${this.#key}:try`);
       const state = JSON.parse(localStorage.getItem(this.#key));
       if (state?.schema_version === SCHEMA_VERSION) {
         state.reloads += 1;
