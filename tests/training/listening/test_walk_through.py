@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +101,11 @@ def test_documented_rules_are_those_of_the_code() -> None:
     assert {name: (float(limit), action) for name, limit, action in rows} == {
         name: (getattr(defaults, name).limit, getattr(defaults, name).action) for name in MEASURES
     }
+
+
+def test_nothing_here_loads_torch_or_ray() -> None:
+    names = ("build", "server", "report", "interchange", "simulate")
+    program = "".join(f"import training.listening.{name}\n" for name in names)
+    program += "import sys; print(sorted({'torch', 'ray'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
