@@ -1,7 +1,7 @@
 """A list of files: a CSV or Parquet table that says which file is what part of which song.
 
 Columns ``song`` and ``path`` are required, and ``stem`` or ``instrument``; the others are in COLUMNS. Paths are
-relative to the table. Rows of one song and one stem are summed.
+relative to the table, absolute, or URIs. Rows of one song and one stem are summed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from catalogs.corpora.corpus import CorpusFile, CorpusLayoutError, CorpusSong, t
 from catalogs.corpora.descriptions import flag
 from catalogs.corpora.folders import SPLIT_FOLDERS, entries, is_folder, own_split, unlistable
 from catalogs.corpora.labelled import LabelledCorpus
+from catalogs.corpora.roots import beside
 from catalogs.faults import Fault, printable
 from catalogs.schemas import MATERIALS, MIXTURE
 
@@ -129,7 +130,8 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _parquet(table: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    read = pq.read_table(table)
+    with table.open("rb") as file:
+        read = pq.read_table(file)
     return read.column_names, read.to_pylist()
 
 
@@ -164,7 +166,7 @@ def _problem(row: dict[str, str], part: str, files: dict[str, CorpusFile]) -> st
 
 def _file(table: Path, row: dict[str, str]) -> CorpusFile:
     return CorpusFile(
-        table.parent / row["path"],
+        beside(table, row["path"]),
         stream=int(row["stream"]) if row["stream"] else None,
         stem=row["stem"] or None,
         role="raw" if row["role"] == "raw" else "stem",
