@@ -23,9 +23,9 @@ import soxr
 from catalogs.container import AUDIO_SUFFIXES, SUFFIXES, identify
 from catalogs.decoders import MAX_CHANNELS, Observer, Source, describe, read, read_into
 from catalogs.faults import AudioFileError
+from catalogs.object_store import explained
 from catalogs.remote import RemotePath, is_uri
 from catalogs.staging import at_hand, staged, staged_already
-from catalogs.storage import explained
 from fxnorm.settings import SAMPLE_RATE
 
 __all__ = [

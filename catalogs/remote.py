@@ -10,7 +10,8 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from pyarrow import fs as pafs
 
-from catalogs.storage import Location, explained, open_filesystem, read_exactly
+from catalogs.object_store import explained, open_filesystem, read_exactly, without_password
+from catalogs.storage import Location
 
 if TYPE_CHECKING:
     _PathMethods = Path
@@ -33,15 +35,18 @@ SECOND_NS = 1_000_000_000
 
 _KINDS = {pafs.FileType.File: stat.S_IFREG, pafs.FileType.Directory: stat.S_IFDIR}
 
-_listings: dict[RemotePath, dict[str, pafs.FileInfo]] = {}
+LISTINGS = 4_096
+"""Folders whose content is remembered, those that were asked for last."""
+
+_listings: OrderedDict[RemotePath, dict[str, pafs.FileInfo]] = OrderedDict()
 
 
 class RemotePath(_PathMethods):
     """A file or folder of an object store.
 
-    It has the methods of ``pathlib.Path`` that corpora are read with, and no others. There are no links. A file is known
-    by its size and its modification time in whole seconds, since stores tell fractions in listings only. What a
-    folder was found to hold is remembered until ``forget_listings``: one request for each folder and none for its files.
+    It has the methods of ``pathlib.Path`` that corpora are read with, and no others. There are no links. A file is
+    known by its size and its modification time in whole seconds, since stores tell fractions in listings only. What
+    a folder was found to hold is remembered until ``forget_listings``: one request a folder, none for its files.
 
     Errors of all methods that ask the store: OSError with an ``errno`` as for local files.
     """
@@ -55,15 +60,19 @@ class RemotePath(_PathMethods):
         parts = urlsplit(uri)
         secret = [n for n, _ in parse_qsl(parts.query) if any(word in n.lower() for word in SECRET_OPTIONS)]
         if parts.password is not None or secret:
+            named = without_password(uri).partition("?")[0]
             raise ValueError(
-                f"{without_secrets(uri)}: its URI holds a password or key, which would stand in the catalog; "
+                f"{named}: its URI holds a password or key, which would stand in the catalog; "
                 "give it in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
             )
         if parts.fragment:
             raise ValueError(f"{uri}: '#' in a URI is written %23, '?' is written %3F")
         store = quote(f"{parts.scheme}?{parts.query}", safe="")
         path = cls("/", store, parts.netloc, *filter(None, unquote(parts.path).split("/")))
-        _ = path.location
+        try:
+            _filesystem(store, parts.netloc)
+        except ValueError as error:
+            raise ValueError(f"{uri}: {error}") from None
         return path
 
     @property
@@ -93,16 +102,18 @@ class RemotePath(_PathMethods):
         """False: there are no links."""
         return False
 
-    def iterdir(self) -> Iterator[RemotePath]:
+    def iterdir(self) -> Generator[RemotePath, None, None]:
         """What lies in the folder."""
         if self not in _listings:
             location = self.location
             with explained(self.address):
                 found = location.filesystem.get_file_info(pafs.FileSelector(location.path))
             _listings[self] = {info.base_name: info for info in found}
-        return iter([self / name for name in _listings[self]])
+            while len(_listings) > LISTINGS:
+                _listings.popitem(last=False)
+        yield from [self / name for name in _listings[self]]
 
-    def stat(self) -> os.stat_result:
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         """Kind, size in bytes, and modification time.
 
         Errors: FileNotFoundError where there is nothing.
@@ -133,6 +144,7 @@ class RemotePath(_PathMethods):
     def _info(self) -> pafs.FileInfo:
         siblings = _listings.get(self.parent)
         if siblings is not None and self.name in siblings:
+            _listings.move_to_end(self.parent)
             return siblings[self.name]
         return self._current_info()
 
@@ -147,11 +159,13 @@ class RemotePath(_PathMethods):
         with explained(self.address), location.filesystem.open_input_file(location.path) as stream:
             return bytes(read_exactly(stream, stream.size(), self.address))
 
-    def read_text(self, encoding: str = "utf-8") -> str:
+    def read_text(self, encoding: str | None = "utf-8", errors: str | None = "strict") -> str:
         """The content of a text file."""
-        return self.read_bytes().decode(encoding)
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
 
-    def open(self, mode: str = "r", encoding: str = "utf-8", newline: str | None = None) -> IO[Any]:
+    def open(  # type: ignore[override]
+        self, mode: str = "r", encoding: str = "utf-8", newline: str | None = None
+    ) -> IO[Any]:
         """The content of a small file, read at once, as a file for reading (``r`` or ``rb``)."""
         content = io.BytesIO(self.read_bytes())
         return content if mode == "rb" else io.TextIOWrapper(content, encoding, newline=newline)
@@ -174,12 +188,6 @@ def forget_listings() -> None:
 def is_uri(text: str) -> bool:
     """Whether a text is a URI, and no path on this machine."""
     return "://" in text
-
-
-def without_secrets(uri: str) -> str:
-    """A URI for people: no password, no options."""
-    parts = urlsplit(uri)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @cache

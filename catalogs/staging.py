@@ -21,8 +21,8 @@ from typing import IO
 
 from pyarrow import NativeFile
 
+from catalogs.object_store import CHUNK_BYTES, StorageError, explained, read_exactly
 from catalogs.remote import SECOND_NS, RemotePath, status_of
-from catalogs.storage import CHUNK_BYTES, StorageError, explained, read_exactly
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def staged_already(path: RemotePath) -> StagedFile | None:
 def _fetched(path: RemotePath) -> StagedFile:
     location = path.location
     digest = hashlib.blake2b(digest_size=16)
-    copy = tempfile.TemporaryFile()
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - it outlives the call
     try:
         with explained(path.address), location.filesystem.open_input_file(location.path) as stream:
             before = _status(path, stream)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
+import io
 import os
-import re
-import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
@@ -20,127 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
+from catalogs.object_store import CHUNK_BYTES, explained, open_filesystem, read_exactly, without_password
+
 TEMPORARY_SUFFIX = ".part"
 """Ending of files that are being written; a reader never looks at them."""
 
 SPOOLED_BYTES = 1 << 26
 """A file for an object store is held in memory up to this size, and on disk beyond, until it is complete."""
 
-ATTEMPTS = 6
-"""Times that a request to an object store is tried, with growing pauses of up to 20 s, before it counts as failed."""
-
-TIMEOUT_VARIABLE = "FXNORM_STORAGE_TIMEOUT"
-DEFAULT_TIMEOUT = 20.0
-"""Seconds in which an object store has to accept a connection, and may keep silent, at each attempt; the environment
-variable FXNORM_STORAGE_TIMEOUT sets another number."""
-
-CHUNK_BYTES = 1 << 23
-"""What is read from an object store in one request: little for latency to count, and to be held in memory."""
-
-_DENIED = re.compile("ACCESS_DENIED|ACCESS_KEY|SIGNATURE|EXPIRED_TOKEN|HTTP status 40[13]")
-_NO_BUCKET = re.compile("NO_SUCH_BUCKET")
-
-
-_REMEDIES = {
-    errno.EACCES: "check the credentials and what they may do there, or name another location",
-    errno.ENOENT: "create the bucket, or correct its name",
-    errno.EIO: "run the same command again when the storage works",
-}
-
-
-class StorageError(OSError):
-    """An object store that refuses, fails or does not answer.
-
-    ``errno`` is EACCES, ENOENT or EIO; ``strerror`` says what happened, ``filename`` to what.
-    """
-
-    def __str__(self) -> str:
-        return f"{self.filename}: {self.strerror}; {_REMEDIES[self.errno or errno.EIO]}"
-
-
-@contextmanager
-def explained(address: str) -> Iterator[None]:
-    """Turn what an object store's client raises into a StorageError that says what to do; FileNotFoundError stays.
-
-    ``address`` names the file in the message.
-    """
-    try:
-        yield
-    except (FileNotFoundError, StorageError):
-        raise
-    except OSError as error:
-        text = " ".join(str(error).split())
-        number = errno.EACCES if _DENIED.search(text) else errno.ENOENT if _NO_BUCKET.search(text) else errno.EIO
-        raise StorageError(number, text, address) from error
-
-
-def read_exactly(stream: Any, size: int, address: str) -> bytearray:
-    """The next ``size`` bytes of a file of an object store.
-
-    The client does not notice an answer that is too short: it returns as many bytes as were asked for, the last ones as
-    they happened to lie in memory. So they are read over a random byte, which has to be gone afterwards.
-
-    Raises:
-        StorageError: the store gave less.
-    """
-    start = stream.tell()
-    for _ in range(ATTEMPTS):
-        buffer = bytearray(size)
-        mark = secrets.randbelow(256)
-        if size:
-            buffer[-1] = mark
-        if stream.readinto(buffer) == size and (not size or buffer[-1] != mark):
-            return buffer
-        stream.seek(start)
-    raise StorageError(errno.EIO, f"{size} bytes at {start} were asked for, and fewer came", address)
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://", text)
-
-
-def storage_timeout() -> float:
-    """Seconds of patience with an object store; see DEFAULT_TIMEOUT.
-
-    Raises:
-        ValueError: the environment variable is no positive number.
-    """
-    given = os.environ.get(TIMEOUT_VARIABLE, "")
-    try:
-        seconds = float(given or DEFAULT_TIMEOUT)
-    except ValueError:
-        seconds = 0.0
-    if not seconds > 0.0:
-        raise ValueError(f"{TIMEOUT_VARIABLE} is {given!r}; give it a number of seconds, or remove it")
-    return seconds
-
-
-def open_filesystem(uri: str) -> tuple[pafs.FileSystem, str]:
-    """The filesystem of a URI, patient within bounds, and the path on it.
-
-    pyarrow's URIs have no options for timeouts and retries, so that the client is made once more, with them. Files that
-    fit into one part are sent with one request in place of three.
-
-    Raises:
-        ValueError: a URI that pyarrow cannot open.
-    """
-    try:
-        filesystem, path = pafs.FileSystem.from_uri(uri)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ValueError(f"not a location that pyarrow can open ({error})") from None
-    if isinstance(filesystem, pafs.S3FileSystem):
-        _, (options,) = filesystem.__reduce__()
-        given = {name: value for name, value in options.items() if value not in (None, "") and name != "proxy_options"}
-        filesystem = pafs.S3FileSystem(
-            **{
-                **given,
-                "connect_timeout": storage_timeout(),
-                "request_timeout": storage_timeout(),
-                "retry_strategy": pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-                "allow_delayed_open": True,
-            }
-        )
-    return filesystem, path
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How every Parquet file is written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +57,7 @@ class Location:
         try:
             return cls(*open_filesystem(text))
         except ValueError as error:
-            raise ValueError(f"{_without_password(text)}: {_without_password(str(error))}") from None
+            raise ValueError(f"{without_password(text)}: {without_password(str(error))}") from None
 
     @property
     def is_local(self) -> bool:
@@ -187,7 +74,7 @@ class Location:
         """The path, with the kind of store before it where it is not on this machine's disk."""
         return self.path if self.is_local else f"{self.filesystem.type_name}://{self.path}"
 
-    def _explained(self) -> AbstractContextManager[None]:
+    def explained(self) -> AbstractContextManager[None]:
         return nullcontext() if self.is_local else explained(self.address)
 
     def __truediv__(self, part: str) -> Location:
@@ -232,6 +119,12 @@ class Location:
                 yield chunk
                 left -= len(chunk)
 
+    def delete(self) -> None:
+        """Delete the file; nothing happens if there is none."""
+        if self.exists():
+            with self.explained():
+                self.filesystem.delete_file(self.path)
+
     def write_bytes(self, data: bytes) -> None:
         """Replace the file in one step."""
         with self.open_atomic() as stream:
@@ -244,22 +137,30 @@ class Location:
         An object store shows a file when its upload is complete, even one that an error cut short: nothing is sent
         before the content is whole.
         """
+        folder = Location(self.filesystem, self.path.rpartition("/")[0])
+        with folder.open_to_be_named(lambda: self.name) as stream:
+            yield stream
+
+    @contextmanager
+    def open_to_be_named(self, name: Callable[[], str]) -> Iterator[IO[bytes] | Any]:
+        """As :meth:`open_atomic`, for a file of this folder whose name is asked for when its content is whole."""
         if not self.is_local:
             with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
                 yield content
                 content.seek(0)
-                with self.explained(), self.filesystem.open_output_stream(self.path) as upload:
+                final = self / name()
+                with final.explained(), final.filesystem.open_output_stream(final.path) as upload:
                     shutil.copyfileobj(content, upload, CHUNK_BYTES)
             return
-        final = Path(self.path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.parent / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
         try:
             with temporary.open("wb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(final)
+            temporary.replace(folder / name())
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -268,6 +169,32 @@ class Location:
         if self.is_local and Path(self.path).is_dir():
             for leftover in Path(self.path).glob(f".*{TEMPORARY_SUFFIX}"):
                 leftover.unlink(missing_ok=True)
+
+
+class HashingStream(io.RawIOBase):
+    """Writes through to a stream and hashes what passes.
+
+    Args:
+        target: where the bytes go.
+    """
+
+    def __init__(self, target: IO[bytes]) -> None:
+        super().__init__()
+        self._target = target
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def writable(self) -> bool:
+        """True: it is there to be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write and hash; the number of bytes."""
+        self._digest.update(data)
+        return self._target.write(data)
+
+    def hexdigest(self) -> str:
+        """BLAKE2b-128 of what was written, hexadecimal."""
+        return self._digest.hexdigest()
 
 
 def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
@@ -284,4 +211,4 @@ def read_table(location: Location, columns: list[str] | None = None) -> pa.Table
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:
     """Write a Parquet file (zstd, with checksums) in one step; the same rows give the same bytes."""
     with location.open_atomic() as stream:
-        pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **options)
+        pq.write_table(table, stream, **PARQUET_OPTIONS, **options)

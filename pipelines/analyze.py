@@ -11,10 +11,12 @@ import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
+from catalogs.manifest import TableWriter
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
+from catalogs.staging import last_file_kept
 from catalogs.statistics_file import statistics_to_table
-from catalogs.storage import Location, read_table, write_table
+from catalogs.storage import read_table, write_table
 from fxnorm.chain import ChainConfig, normalize_padded
 from fxnorm.compression import OnsetPeakLevel
 from fxnorm.features import StemFeatures, analyze_padded
@@ -22,9 +24,11 @@ from fxnorm.settings import DEFAULT_EFFECTS, PADDING, hash_of
 from fxnorm.statistics import Statistics, Targets, measure_statistics
 from fxnorm.stereo import is_silent, pad, unpad
 from pipelines.config import AnalysisConfig, RunOptions, as_json
+from pipelines.results import read_ahead, read_tables
 from pipelines.runner import Job, Outcome, PipelineError
+from pipelines.song_rows import Rows, SongRows, without_songs
 from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
-from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
+from pipelines.workspace import Workspace, quarantine_row, song_key, song_keys
 
 STAGE = "analyze"
 FOLDER = "features"
@@ -50,13 +54,14 @@ class AnalyzeSong:
         folder = Workspace(self.catalog).folder(FOLDER)
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
-                rows, quality = self._measure(job)
+                with last_file_kept():
+                    rows, quality = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
         if quality is not None:
             table = pa.Table.from_pylist(quality.rows(), schema=schemas.QUALITY)
             write_table(folder / quality_file(job["key"]), table)
-        write_table(folder / f"{job['key']}.parquet", pa.Table.from_pylist(rows, schema=schemas.FEATURES))
+        write_table(folder / features_file(job["key"]), pa.Table.from_pylist(rows, schema=schemas.FEATURES))
         return {"status": "ok", "song_id": job["song_id"]}
 
     def _measure(self, job: Job) -> tuple[Rows, SongQuality | None]:
@@ -91,6 +96,11 @@ class AnalyzeSong:
             raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
         rows = [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
         return rows, quality
+
+
+def features_file(key: str) -> str:
+    """Name of the file of a song's features; a song that has it is finished."""
+    return f"{key}.parquet"
 
 
 def quality_file(key: str) -> str:
@@ -153,38 +163,39 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     if not songs:
         raise PipelineError(f"{workspace.target}: no song passed ingest; see the quarantine with 'fxnorm-data inspect'")
     folder = workspace.folder(FOLDER)
-    keys = {song: song_key(song, rows[0]["song_hash"], config.features_hash()) for song, rows in songs.items()}
+    keys = song_keys(songs, config.features_hash())
     task = AnalyzeSong(workspace.target, config)
     refused = run_stage(STAGE, task, songs, keys, folder, _is_done, options, console)
     refused_songs = {row["song_id"] for row in refused}
-    measured = [song for song in sorted(songs) if song not in refused_songs]
-    quality = [read_table(folder / quality_file(keys[song])) for song in measured]
+    measured = {song: key for song, key in keys.items() if song not in refused_songs}
+    quality = read_tables(folder, (quality_file(key) for key in measured.values()), schemas.QUALITY)
     faulty = _refused_for_quality(songs, quality, config.refuse)
     workspace.save_quarantine(STAGE, refused + faulty)
-    refused_songs = {row["song_id"] for row in faulty}
-    kept = {song: keys[song] for song in measured if song not in refused_songs}
+    faulty_songs = {row["song_id"] for row in faulty}
+    kept = {song: key for song, key in measured.items() if song not in faulty_songs}
     if not kept:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
-    tables = [read_table(folder / f"{key}.parquet") for key in kept.values()]
-    contributing = [t for t in kept if config.include_test or songs[t][0]["split"] != "test"]
+    splits = songs.first("split")
+    contributing = {song: key for song, key in kept.items() if config.include_test or splits[song] != "test"}
     if not contributing:
         raise PipelineError(
             "every song is a test song, and test songs do not contribute to statistics; use --include-test-songs"
         )
-    statistics = _statistics(folder, [kept[song] for song in contributing])
+    with TableWriter(workspace.catalog, "features") as features:
+        statistics = measure_statistics(
+            item
+            for song, table in zip(kept, read_ahead(read_table, folder, map(features_file, kept.values())), strict=True)
+            for item in _written(features, table, song in contributing)
+        )
     if config.mode == "sequential":
-        chosen = {song: songs[song] for song in contributing}
-        statistics = _sequential(workspace, config, chosen, statistics, options, console)
+        statistics = _sequential(workspace, config, songs, list(contributing), statistics, options, console)
     workspace.save_measured(statistics)
-    order = [("song_id", "ascending"), ("stem", "ascending")]
-    features = pa.concat_tables(tables).sort_by(order)
-    accepted = [table for song, table in zip(measured, quality, strict=True) if song in kept]
     workspace.save_draft(
         STAGE,
         {
-            "features": features,
-            "quality": pa.concat_tables(accepted).sort_by(order),
-            "statistics": statistics_to_table(statistics),
+            "features": features.stored,
+            "quality": workspace.store("quality", without_songs(quality, faulty_songs)),
+            "statistics": workspace.store("statistics", statistics_to_table(statistics)),
         },
         as_json(config),
         drop=("shards", "receipts", "targets"),
@@ -192,12 +203,19 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     return statistics
 
 
-def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faults: tuple[str, ...]) -> Rows:
+def _written(features: TableWriter, table: pa.Table, contributes: bool) -> Iterator[tuple[str, str, StemFeatures]]:
+    """Add a song to the table ``features``; its stems, if they contribute to the statistics."""
+    features.write(table.sort_by("stem"))
+    if contributes:
+        yield from table_to_features(table)
+
+
+def _refused_for_quality(songs: Mapping[str, Rows], quality: pa.Table, faults: tuple[str, ...]) -> Rows:
     """Quarantine rows of the songs that have a fault that the user refuses."""
-    if not faults or not tables:
+    if not faults:
         return []
     rows = []
-    for finding in find_faults(pa.concat_tables(tables).to_pandas()):
+    for finding in find_faults(quality.to_pandas()):
         if finding.fault in faults:
             track = next(row for row in songs[finding.song_id] if row["stem"] == finding.stem)
             message = (
@@ -210,20 +228,14 @@ def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faul
 
 
 def _is_done(present: set[str], key: str) -> bool:
-    return f"{key}.parquet" in present
-
-
-def _statistics(folder: Location, keys: list[str], feature: str | None = None) -> Statistics:
-    stems = (item for key in keys for item in table_to_features(read_table(folder / f"{key}.parquet")))
-    if feature is None:
-        return measure_statistics(stems)
-    return measure_statistics(stems, "sequential", [feature])
+    return features_file(key) in present
 
 
 def _sequential(
     workspace: Workspace,
     config: AnalysisConfig,
-    songs: Mapping[str, Rows],
+    songs: SongRows,
+    contributing: list[str],
     raw: Statistics,
     options: RunOptions,
     console: Console,
@@ -232,14 +244,17 @@ def _sequential(
     folder = workspace.folder(FOLDER)
     first, *later = DEFAULT_EFFECTS
     sums = {key: value for key, value in raw.sums.items() if key[1] == first}
+    hashes = songs.first("song_hash")
     for index, feature in enumerate(later, start=1):
         preceding = Statistics(dict(sums), "sequential")
         effects = DEFAULT_EFFECTS[:index]
         stage_hash = hash_of([config.features_hash(), feature, preceding.fingerprint()])
-        keys = {song: song_key(song, rows[0]["song_hash"], stage_hash) for song, rows in songs.items()}
+        keys = {song: song_key(song, hashes[song], stage_hash) for song in contributing}
         task = AnalyzeSong(workspace.target, config, preceding, effects)
         refused = run_stage(f"{STAGE} {feature}", task, songs, keys, folder, _is_done, options, console)
         if refused:
             raise PipelineError(f"sequential statistics stopped: {json.dumps(refused[0])}")
-        sums.update(_statistics(folder, [keys[song] for song in songs], feature).sums)
+        tables = read_ahead(read_table, folder, map(features_file, keys.values()))
+        stems = (item for table in tables for item in table_to_features(table))
+        sums.update(measure_statistics(stems, "sequential", [feature]).sums)
     return Statistics(dict(sorted(sums.items())), "sequential")

@@ -22,6 +22,7 @@ sources_app = typer.Typer(
 )
 
 for command in (
+    build.plan,
     build.build_catalog,
     stages.ingest,
     stages.analyze,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def decode_stem(
     try:
         load_stem(files, unpad(audio, padding), observer)
     except AudioFileError as error:
-        guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
+        guilty = next((row for row in files if uri_to_path(row["uri"]) == error.path), files[0])
         raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None
     return audio
 
@@ -126,25 +125,25 @@ def run_stage(
     """
     present = folder.file_names()
     refused: Rows = []
-    jobs: list[Job] = []
-    for song_id, tracks in songs.items():
-        key = keys[song_id]
+    lengths: list[tuple[float, str]] = []
+    for song_id, key in keys.items():
         if f"{key}.refused.json" in present:
             refused += json.loads((folder / f"{key}.refused.json").read_bytes())
         elif not done(present, key):
-            jobs.append({"song_id": song_id, "key": key, "tracks": tracks})
-    jobs.sort(key=lambda job: (-song_seconds(job["tracks"]), job["song_id"]))
-    if not jobs:
-        console.print(f"{stage:<9} nothing to do, {len(songs)} songs are finished")
+            lengths.append((song_seconds(songs[song_id]), song_id))
+    if not lengths:
+        console.print(f"{stage:<9} nothing to do, {len(keys)} songs are finished")
         return refused
-    total = sum(song_seconds(job["tracks"]) for job in jobs)
-    with StageProgress(stage, len(jobs), total, console) as progress:
+    lengths.sort(key=lambda item: (-item[0], item[1]))
+    seconds = {song_id: length for length, song_id in lengths}
+    jobs = ({"song_id": song_id, "key": keys[song_id], "tracks": songs[song_id]} for _, song_id in lengths)
+    with StageProgress(stage, len(lengths), sum(seconds.values()), console) as progress:
         for outcome in run_songs(task, jobs, options, lambda job: song_memory(job["tracks"])):
-            tracks = songs[outcome["song_id"]]
+            song_id = outcome["song_id"]
             if outcome["status"] == "failed":
                 message = f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}"
-                refused.append(quarantine_row(tracks[0], stage, INTERNAL_ERROR, message, whole=True))
+                refused.append(quarantine_row(songs[song_id][0], stage, INTERNAL_ERROR, message, whole=True))
             elif outcome["status"] == "quarantined":
                 refused += outcome["quarantine"]
-            progress.advance(song_seconds(tracks), outcome["status"] != "ok")
+            progress.advance(seconds[song_id], outcome["status"] != "ok")
     return refused

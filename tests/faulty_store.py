@@ -129,7 +129,7 @@ def _handler(upstream: int) -> type[BaseHTTPRequestHandler]:
             else:
                 self._forward(body, fault)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _relay
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _relay  # noqa: N815 - the base class asks for these names
 
         def _body(self) -> bytes:
             if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

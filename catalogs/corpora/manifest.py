@@ -19,7 +19,7 @@ from catalogs.corpora.corpus import CorpusFile, CorpusLayoutError, CorpusSong, t
 from catalogs.corpora.descriptions import flag
 from catalogs.corpora.folders import SPLIT_FOLDERS, entries, is_folder, own_split, unlistable
 from catalogs.corpora.labelled import LabelledCorpus
-from catalogs.corpora.roots import beside
+from catalogs.corpora.roots import beside, open_root
 from catalogs.faults import Fault, printable
 from catalogs.schemas import MATERIALS, MIXTURE
 
@@ -159,6 +159,10 @@ def _problem(row: dict[str, str], part: str, files: dict[str, CorpusFile]) -> st
         return f"bleed is {row['bleed']!r}, expected yes or no"
     if row["stream"] and not row["stream"].isdecimal():
         return f"stream is {row['stream']!r}, expected a number from 0"
+    try:
+        open_root(row["path"])
+    except ValueError as error:
+        return str(error)
     if part in files:
         return "the same file, or a second mixture, stands in an earlier row"
     return None

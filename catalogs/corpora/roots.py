@@ -13,7 +13,9 @@ def open_root(root: str | Path) -> Path:
 
     Errors: ValueError for a URI with a password in it, or that pyarrow cannot open.
     """
-    return uri_to_path(root) if isinstance(root, str) and is_uri(root) else Path(root) if isinstance(root, str) else root
+    if isinstance(root, str):
+        return uri_to_path(root) if is_uri(root) else Path(root)
+    return root
 
 
 def beside(table: Path, name: str) -> Path:

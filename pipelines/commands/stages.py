@@ -14,6 +14,7 @@ from pipelines.commands.options import (
     CorpusOption,
     EffectsOption,
     ErrataOption,
+    ErrorsOption,
     InverseOption,
     LayoutOption,
     LinkOption,
@@ -57,6 +58,7 @@ def ingest(
     errata: ErrataOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Find the songs of a corpus, probe and hash their files, quarantine what cannot be used.
 
@@ -68,7 +70,7 @@ def ingest(
     workspace = Workspace(out)
     source = corpus_source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
     with workspace.locked():
-        run(workspace, source, RunOptions(workers, address), console())
+        run(workspace, source, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors
@@ -80,6 +82,7 @@ def analyze(
     reference_compat: CompatOption = False,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Measure the features and the quality of ingested stems, and the statistics of the corpus.
 
@@ -92,7 +95,7 @@ def analyze(
     workspace = Workspace(catalog)
     config = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse))
     with workspace.locked():
-        run(workspace, config, RunOptions(workers, address), console())
+        run(workspace, config, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors
@@ -111,6 +114,7 @@ def normalize(
     segment_seconds: SegmentOption = 5.0,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Normalise analysed stems into audio shards.
 
@@ -134,7 +138,7 @@ def normalize(
     )
     workspace = Workspace(catalog)
     with workspace.locked():
-        run(workspace, config, RunOptions(workers, address), console())
+        run(workspace, config, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors

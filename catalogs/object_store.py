@@ -1,0 +1,151 @@
+"""The client of object stores: how long it waits, how often it tries, and what its errors mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pyarrow as pa
+from pyarrow import fs as pafs
+
+ATTEMPTS = 6
+"""Times that a request to an object store is tried, with growing pauses of up to 20 s, before it counts as failed."""
+
+TIMEOUT_VARIABLE = "FXNORM_STORAGE_TIMEOUT"
+DEFAULT_TIMEOUT = 20.0
+"""Seconds in which an object store has to accept a connection, and may keep silent, at each attempt; the environment
+variable FXNORM_STORAGE_TIMEOUT sets another number."""
+
+CHUNK_BYTES = 1 << 23
+"""What is read from an object store in one request: little for latency to count, and to be held in memory."""
+
+_DENIED = re.compile("ACCESS_DENIED|ACCESS_KEY|SIGNATURE|EXPIRED_TOKEN|HTTP status 40[13]")
+_NO_BUCKET = re.compile("NO_SUCH_BUCKET")
+
+_REMEDIES = {
+    errno.EACCES: "check the credentials and what they may do there, or name another location",
+    errno.ENOENT: "create the bucket, or correct its name",
+    errno.EIO: "run the same command again when the storage works",
+}
+
+
+class StorageError(OSError):
+    """An object store that refuses, fails or does not answer.
+
+    ``errno`` is EACCES, ENOENT or EIO; ``strerror`` says what happened, ``filename`` to what.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}; {_REMEDIES[self.errno or errno.EIO]}"
+
+
+@contextmanager
+def explained(address: str) -> Iterator[None]:
+    """Turn what an object store's client raises into a StorageError that says what to do; FileNotFoundError stays.
+
+    ``address`` names the file in the message.
+    """
+    try:
+        yield
+    except (FileNotFoundError, StorageError):
+        raise
+    except OSError as error:
+        text = " ".join(str(error).split())
+        number = errno.EACCES if _DENIED.search(text) else errno.ENOENT if _NO_BUCKET.search(text) else errno.EIO
+        raise StorageError(number, text, address) from error
+
+
+def read_exactly(stream: Any, size: int, address: str) -> bytearray:
+    """The next ``size`` bytes of a file of an object store.
+
+    The client does not notice an answer that is too short: it returns as many bytes as were asked for, the last ones as
+    they happened to lie in memory. So they are read over a random byte, which has to be gone afterwards.
+
+    Raises:
+        StorageError: the store gave less.
+    """
+    start = stream.tell()
+    for _ in range(ATTEMPTS):
+        buffer = bytearray(size)
+        mark = secrets.randbelow(256)
+        if size:
+            buffer[-1] = mark
+        if stream.readinto(buffer) == size and (not size or buffer[-1] != mark):
+            return buffer
+        stream.seek(start)
+    raise StorageError(errno.EIO, f"{size} bytes at {start} were asked for, and fewer came", address)
+
+
+def without_password(text: str) -> str:
+    """A text with the user and password of every URI in it left out."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
+
+
+def adopt_credentials(uri: str) -> str:
+    """The URI without the user and password of an ``s3`` one, which this process and those that it starts get instead.
+
+    So they stand in no table, message or report. The environment is changed: for command lines.
+
+    Raises:
+        ValueError: the environment, or an earlier URI, has others.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "s3" or parts.username is None or parts.password is None:
+        return uri
+    given = {"AWS_ACCESS_KEY_ID": unquote(parts.username), "AWS_SECRET_ACCESS_KEY": unquote(parts.password)}
+    plain = without_password(uri)
+    for name, value in given.items():
+        if os.environ.get(name, value) != value:
+            raise ValueError(f"{plain}: its URI names other credentials than {name}; use one set for all locations")
+    os.environ.update(given)
+    return plain
+
+
+def storage_timeout() -> float:
+    """Seconds of patience with an object store; see DEFAULT_TIMEOUT.
+
+    Raises:
+        ValueError: the environment variable is no positive number.
+    """
+    given = os.environ.get(TIMEOUT_VARIABLE, "")
+    try:
+        seconds = float(given or DEFAULT_TIMEOUT)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0.0:
+        raise ValueError(f"{TIMEOUT_VARIABLE} is {given!r}; give it a number of seconds, or remove it")
+    return seconds
+
+
+def open_filesystem(uri: str) -> tuple[pafs.FileSystem, str]:
+    """The filesystem of a URI, patient within bounds, and the path on it.
+
+    pyarrow's URIs have no options for timeouts and retries, so that the client is made once more, with them. Files that
+    fit into one part are sent with one request in place of three.
+
+    Raises:
+        ValueError: a URI that pyarrow cannot open.
+    """
+    try:
+        filesystem, path = pafs.FileSystem.from_uri(uri)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"not a location that pyarrow can open ({error})") from None
+    if isinstance(filesystem, pafs.S3FileSystem):
+        _, (options,) = filesystem.__reduce__()
+        given = {name: value for name, value in options.items() if value not in (None, "") and name != "proxy_options"}
+        filesystem = pafs.S3FileSystem(
+            **{
+                **given,
+                "connect_timeout": storage_timeout(),
+                "request_timeout": storage_timeout(),
+                "retry_strategy": pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+                "allow_delayed_open": True,
+            }
+        )
+    return filesystem, path
