@@ -110,7 +110,7 @@ def probe(path: FilePath, stream: int | None = None) -> AudioInfo:
     """
     with _open_headers(path) as source:
         found = describe(source, stream)
-        status = file_status(source.path) if source.is_remote else os.fstat(source.file.fileno())
+        status = file_status(source.path) if isinstance(source.path, RemotePath) else os.fstat(source.file.fileno())
         return AudioInfo(
             container=source.container.name,
             encoding=found.encoding,

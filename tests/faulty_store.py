@@ -76,6 +76,7 @@ class FaultyStore:
         latency: seconds that every request waits.
         counts: faults that happened.
         requests: method and target of every request, in the order of arrival.
+        sent: bytes of content that clients were given.
     """
 
     port: int
@@ -83,6 +84,7 @@ class FaultyStore:
     latency: float = 0.0
     counts: Counter[Fault] = field(default_factory=Counter)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    sent: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
 
 
@@ -180,6 +182,7 @@ def _handler(upstream: int) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(sent)
+                self.server.store.sent += len(sent)  # type: ignore[attr-defined]
             self.wfile.flush()
             if fault in (Fault.RESET, Fault.TRUNCATE):
                 self._cut(reset=fault is Fault.RESET)
