@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import secrets
@@ -14,8 +15,10 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-ATTEMPTS = 6
-"""Times that a request to an object store is tried, with growing pauses of up to 20 s, before it counts as failed."""
+ATTEMPTS_VARIABLE = "FXNORM_STORAGE_ATTEMPTS"
+DEFAULT_ATTEMPTS = 6
+"""Times that a request to an object store is tried, with growing pauses of up to 20 s, before it counts as failed; the
+environment variable FXNORM_STORAGE_ATTEMPTS sets another number."""
 
 TIMEOUT_VARIABLE = "FXNORM_STORAGE_TIMEOUT"
 DEFAULT_TIMEOUT = 20.0
@@ -71,7 +74,7 @@ def read_exactly(stream: Any, size: int, address: str) -> bytearray:
         StorageError: the store gave less.
     """
     start = stream.tell()
-    for _ in range(ATTEMPTS):
+    for _ in range(storage_attempts()):
         buffer = bytearray(size)
         mark = secrets.randbelow(256)
         if size:
@@ -113,14 +116,27 @@ def storage_timeout() -> float:
     Raises:
         ValueError: the environment variable is no positive number.
     """
-    given = os.environ.get(TIMEOUT_VARIABLE, "")
+    return _setting(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT)
+
+
+def storage_attempts() -> int:
+    """Times that a request is tried; see DEFAULT_ATTEMPTS.
+
+    Raises:
+        ValueError: the environment variable is no positive number.
+    """
+    return math.ceil(_setting(ATTEMPTS_VARIABLE, DEFAULT_ATTEMPTS))
+
+
+def _setting(variable: str, default: float) -> float:
+    given = os.environ.get(variable, "")
     try:
-        seconds = float(given or DEFAULT_TIMEOUT)
+        number = float(given or default)
     except ValueError:
-        seconds = 0.0
-    if not seconds > 0.0:
-        raise ValueError(f"{TIMEOUT_VARIABLE} is {given!r}; give it a number of seconds, or remove it")
-    return seconds
+        number = 0.0
+    if not 0.0 < number < math.inf:
+        raise ValueError(f"{variable} is {given!r}; give it a positive number, or remove it")
+    return number
 
 
 def open_filesystem(uri: str) -> tuple[pafs.FileSystem, str]:
@@ -144,7 +160,7 @@ def open_filesystem(uri: str) -> tuple[pafs.FileSystem, str]:
                 **given,
                 "connect_timeout": storage_timeout(),
                 "request_timeout": storage_timeout(),
-                "retry_strategy": pafs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
+                "retry_strategy": pafs.AwsStandardS3RetryStrategy(max_attempts=storage_attempts()),
                 "allow_delayed_open": True,
             }
         )
