@@ -7,9 +7,10 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -30,6 +31,11 @@ CHUNK_BYTES = 1 << 23
 
 _DENIED = re.compile("ACCESS_DENIED|ACCESS_KEY|SIGNATURE|EXPIRED_TOKEN|HTTP status 40[13]")
 _NO_BUCKET = re.compile("NO_SUCH_BUCKET")
+_ANSWER_TOO_LONG = "Failed to flush response stream"
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before another attempt; each pause is twice the one before it."""
+
+T = TypeVar("T")
 
 _REMEDIES = {
     errno.EACCES: "check the credentials and what they may do there, or name another location",
@@ -64,6 +70,22 @@ def explained(address: str) -> Iterator[None]:
         raise StorageError(number, text, address) from error
 
 
+def insisting(read: Callable[[], T]) -> T:
+    """What a function reads from a store, tried again where the client gives up too soon.
+
+    The client stores an answer where the content should go. An error answer that is longer than the content that was
+    asked for does not fit, and the client then does not try again, as it does for other errors.
+    """
+    for attempt in range(storage_attempts() - 1):
+        try:
+            return read()
+        except OSError as error:
+            if _ANSWER_TOO_LONG not in str(error):
+                raise
+        time.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
+    return read()
+
+
 def read_exactly(stream: Any, size: int, address: str) -> bytearray:
     """The next ``size`` bytes of a file of an object store.
 
@@ -79,10 +101,14 @@ def read_exactly(stream: Any, size: int, address: str) -> bytearray:
         mark = secrets.randbelow(256)
         if size:
             buffer[-1] = mark
-        if stream.readinto(buffer) == size and (not size or buffer[-1] != mark):
+        if insisting(lambda: _read_at(stream, start, buffer)) == size and (not size or buffer[-1] != mark):  # noqa: B023
             return buffer
-        stream.seek(start)
     raise StorageError(errno.EIO, f"{size} bytes at {start} were asked for, and fewer came", address)
+
+
+def _read_at(stream: Any, start: int, buffer: bytearray) -> int:
+    stream.seek(start)
+    return stream.readinto(buffer)
 
 
 def without_password(text: str) -> str:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
-from catalogs.object_store import CHUNK_BYTES, explained, open_filesystem, read_exactly, without_password
+from catalogs.object_store import CHUNK_BYTES, explained, insisting, open_filesystem, read_exactly, without_password
 
 TEMPORARY_SUFFIX = ".part"
 """Ending of files that are being written; a reader never looks at them."""
@@ -215,8 +215,12 @@ def read_table(location: Location, columns: list[str] | None = None, rows: pc.Ex
         FileNotFoundError: no such file.
         OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
-    with location.explained(), location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
+
+    def read() -> pa.Table:
+        with location.explained(), location.filesystem.open_input_file(location.path) as source:
+            return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
+
+    return insisting(read)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:

@@ -1,11 +1,12 @@
-"""What object stores cost: songs a minute of a build with source and catalog in one, at several latencies of a request.
+"""What object stores cost: songs a minute of a build with source and catalog in one, at several latencies.
 
-Run with ``python -m tests.benchmarks.remote_sources``. A real server stands behind a proxy that lets every request wait.
+Run with ``python -m tests.benchmarks.remote_sources``. A real server stands behind a proxy where requests wait.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import tempfile
 import time
@@ -39,7 +40,7 @@ def seconds_of_stages(source: str, catalog: str) -> list[float]:
     times.append(time.perf_counter())
     normalize(workspace, NormalizationConfig(), options, console)
     times.append(time.perf_counter())
-    return [end - start for start, end in zip(times, times[1:], strict=False)]
+    return [end - start for start, end in itertools.pairwise(times)]
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 from hypothesis import given
@@ -22,7 +23,7 @@ from catalogs.ingest import ingest_song, load_song
 from catalogs.object_store import StorageError, adopt_credentials
 from catalogs.remote import RemotePath, forget_listings
 from catalogs.staging import at_hand, last_file_kept, staged
-from catalogs.storage import Location
+from catalogs.storage import Location, read_table, write_table
 from tests import layouts, signals
 from tests.faulty_store import Fault, FaultyStore, before, no_faults
 from tests.object_store import CREDENTIALS, ObjectStore
@@ -256,6 +257,17 @@ def test_an_answer_that_is_too_short_is_noticed(
         else:
             with pytest.raises((AudioFileError, StorageError), match="fewer came"):
                 read()
+
+
+def test_errors_longer_than_the_content_are_survived(store: ObjectStore, proxy: FaultyStore) -> None:
+    table = pa.table({"a": [1]})
+    tiny, parquet = (Location.parse(ObjectStore(proxy.port).uri(f"tiny/{name}")) for name in ("x", "t.parquet"))
+    tiny.write_bytes(b"x")
+    write_table(parquet, table)
+    for read, expected in ((tiny.read_bytes, b"x"), (lambda: read_table(parquet), table)):
+        left = iter([Fault.ERROR, Fault.SLOW_DOWN])
+        proxy.plan = lambda method, target, left=left: next(left, None) if method == "GET" else None
+        assert read() == expected
 
 
 def test_a_file_that_changes_is_not_taken_for_the_same(store: ObjectStore, tmp_path: Path) -> None:
