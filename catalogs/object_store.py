@@ -112,8 +112,8 @@ def _read_at(stream: Any, start: int, buffer: bytearray) -> int:
 
 
 def without_password(text: str) -> str:
-    """A text with the user and password of every URI in it left out."""
-    return re.sub(r"://[^/@\s]*@", "://", text)
+    """A text for people, with the user and password of a URI in it left out, escaped as they should be or not."""
+    return re.sub(r"://[^\s@]*:[^\s@]*@", "://", text)
 
 
 def adopt_credentials(uri: str) -> str:
@@ -128,7 +128,7 @@ def adopt_credentials(uri: str) -> str:
     if parts.scheme != "s3" or parts.username is None or parts.password is None:
         return uri
     given = {"AWS_ACCESS_KEY_ID": unquote(parts.username), "AWS_SECRET_ACCESS_KEY": unquote(parts.password)}
-    plain = without_password(uri)
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     for name, value in given.items():
         if os.environ.get(name, value) != value:
             raise ValueError(f"{plain}: its URI names other credentials than {name}; use one set for all locations")

@@ -72,7 +72,7 @@ class RemotePath(_PathMethods):
         try:
             _filesystem(store, parts.netloc)
         except ValueError as error:
-            raise ValueError(f"{uri}: {error}") from None
+            raise ValueError(f"{without_password(uri)}: {without_password(str(error))}") from None
         return path
 
     @property

@@ -299,6 +299,10 @@ def test_credentials_in_a_uri_are_taken_out_of_it(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ValueError, match="environment") as caught:
         open_root(secret)
     assert "ss@" not in str(caught.value)
+    for wrong in ("nothing://key:p%2Fss@bucket/a", "s3://key:p/ss@bucket/a b"):
+        with pytest.raises(ValueError, match="not a location") as caught:
+            Location.parse(adopt_credentials(wrong))
+        assert "ss@" not in str(caught.value)
     with pytest.raises(ValueError, match="not a location") as caught:
-        Location.parse("nothing://key:p%2Fss@bucket/a")
+        open_root("s3://key:p/ss@bucket/a b?region")
     assert "ss@" not in str(caught.value)

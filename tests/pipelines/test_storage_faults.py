@@ -46,7 +46,7 @@ def proxy(store: ObjectStore) -> Iterator[FaultyStore]:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), train=2, test=1, seconds=2.0)
+    return write_corpus(tmp_path_factory.mktemp("corpus"), train=2, test=0, seconds=2.0)
 
 
 @pytest.fixture(scope="module")
