@@ -306,3 +306,11 @@ def test_credentials_in_a_uri_are_taken_out_of_it(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ValueError, match="not a location") as caught:
         open_root("s3://key:p/ss@bucket/a b?region")
     assert "ss@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["FXNORM_STORAGE_TIMEOUT", "FXNORM_STORAGE_ATTEMPTS"])
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_patience_is_a_positive_number(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=f"{variable} is '{value}'"):
+        Location.parse("s3://bucket/a?region=eu-north-1")
