@@ -15,6 +15,8 @@ from pathlib import Path
 
 from pyarrow import fs as pafs
 
+from catalogs.storage import Location
+
 BUCKET = "bucket"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "only-for-this-test"}
 READY_SECONDS = 60.0
@@ -82,6 +84,14 @@ def running(program: Path, folder: Path, ports: Mapping[str, int] | None = None)
     finally:
         server.kill()
         server.wait()
+
+
+def copy_to_store(folder: Path, uri: str) -> None:
+    """Put all files below a folder of this machine under a URI."""
+    target = Location.parse(uri)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            (target / path.relative_to(folder).as_posix()).write_bytes(path.read_bytes())
 
 
 def _free_ports(count: int) -> list[int]:

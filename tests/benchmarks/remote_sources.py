@@ -21,10 +21,9 @@ from pipelines.ingest import Source, ingest
 from pipelines.normalize import normalize
 from pipelines.runner import stop
 from pipelines.workspace import Workspace
-from tests.catalogs.test_remote import copy_to_store
 from tests.corpora import write_corpus
 from tests.faulty_store import before
-from tests.object_store import CREDENTIALS, ObjectStore, find_program, running
+from tests.object_store import CREDENTIALS, ObjectStore, copy_to_store, find_program, running
 
 LATENCIES = (0.0, 0.02, 0.1)
 """Seconds that a request waits."""

@@ -26,7 +26,7 @@ from catalogs.staging import at_hand, last_file_kept, staged
 from catalogs.storage import Location, read_table, write_table
 from tests import layouts, signals
 from tests.faulty_store import Fault, FaultyStore, before, no_faults
-from tests.object_store import CREDENTIALS, ObjectStore
+from tests.object_store import CREDENTIALS, ObjectStore, copy_to_store
 from tests.signals import RATE
 
 AWKWARD = ("a#1.wav", "what?.wav", "50%.wav", "è – ü.wav", "a b&c=d.wav", "'q\"$`.wav")
@@ -37,13 +37,6 @@ def proxy(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fault
     monkeypatch.setenv("FXNORM_STORAGE_TIMEOUT", "1")
     with before(store.port) as running:
         yield running
-
-
-def copy_to_store(folder: Path, uri: str) -> None:
-    target = Location.parse(uri)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            (target / path.relative_to(folder).as_posix()).write_bytes(path.read_bytes())
 
 
 def write_stem(folder: Path, seconds: float = 1.0, name: str = "bass.wav") -> Path:

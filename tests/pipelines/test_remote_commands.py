@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from catalogs.remote import forget_listings
 from pipelines.cli import app
 from tests import layouts
-from tests.catalogs.test_remote import copy_to_store
-from tests.object_store import CREDENTIALS, ObjectStore
+from tests.object_store import CREDENTIALS, ObjectStore, copy_to_store
 
 
 def run(*arguments: object) -> tuple[int, str]:

@@ -16,10 +16,9 @@ import ray
 from catalogs.catalog import Catalog
 from catalogs.manifest import PUBLISHED, read_manifest
 from catalogs.storage import Location
-from tests.catalogs.test_remote import copy_to_store
 from tests.corpora import write_corpus, write_song
 from tests.faulty_store import SPORADIC, Fault, FaultyStore, Plan, before, no_faults, refuse_writes, sporadic
-from tests.object_store import ObjectStore, find_program, running
+from tests.object_store import ObjectStore, copy_to_store, find_program, running
 from tests.pipelines.test_build import REPOSITORY, build
 
 pytestmark = pytest.mark.slow
