@@ -115,6 +115,12 @@ def _handler(upstream: int) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
+        def handle_expect_100(self) -> bool:
+            """Let the client send its content at once; it would wait for a second."""
+            going_on = super().handle_expect_100()
+            self.wfile.flush()
+            return going_on
+
         def _relay(self) -> None:
             store: FaultyStore = self.server.store  # type: ignore[attr-defined]
             body = self._body()
