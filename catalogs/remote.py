@@ -143,10 +143,10 @@ class RemotePath(_PathMethods):
 
     def _info(self) -> pafs.FileInfo:
         siblings = _listings.get(self.parent)
-        if siblings is not None and self.name in siblings:
-            _listings.move_to_end(self.parent)
-            return siblings[self.name]
-        return self._current_info()
+        if siblings is None:
+            return self._current_info()
+        _listings.move_to_end(self.parent)
+        return siblings.get(self.name) or pafs.FileInfo(self.location.path, pafs.FileType.NotFound)
 
     def _current_info(self) -> pafs.FileInfo:
         location = self.location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, look, sources, stages, statistics, stem, versions
+from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -31,6 +31,8 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    interchange.export,
+    interchange.datasheet,
     versions.versions,
     versions.diff,
     versions.gc,

@@ -117,8 +117,9 @@ def test_a_folder_is_one_request_and_its_files_are_none(store: ObjectStore, prox
     for song in songs:
         for file in song.files.values():
             assert file_status(file.path).st_size == (tmp_path / file.path.relative_to(root)).stat().st_size
-    assert all("list-type=2" in target for _, target in proxy.requests)
-    assert len(proxy.requests) == 1 + 2 + 6
+    requests = [target for _, target in proxy.requests if "tracklist.csv" not in target]
+    assert all("list-type=2" in target for target in requests)
+    assert len(requests) == 1 + 2 + 6
 
 
 def test_headers_cost_little_and_a_whole_file_one_pass(store: ObjectStore, proxy: FaultyStore, tmp_path: Path) -> None:
@@ -219,10 +220,10 @@ def test_a_folder_that_cannot_be_listed_is_named(proxy: FaultyStore) -> None:
     forget_listings()
     root = open_root(ObjectStore(proxy.port).uri("nowhere"))
     with pytest.raises(corpora.CorpusLayoutError, match="s3://bucket/nowhere"):
-        list(corpora.get("musdb18hq").songs(root))
+        list(corpora.get("slakh2100").songs(root))
     proxy.plan = lambda method, target: Fault.FORBID
     with pytest.raises(corpora.CorpusLayoutError, match=r"s3://bucket/nowhere.*ACCESS_DENIED"):
-        list(corpora.get("musdb18hq").songs(root))
+        list(corpora.get("slakh2100").songs(root))
 
 
 @pytest.mark.parametrize("times", [2, 1_000])
