@@ -97,10 +97,13 @@ def test_a_run_ends_when_more_songs_are_refused_than_are_allowed(allowed: int, s
     found: list[Outcome] = []
     with pytest.raises(PipelineError, match=rf"stopped: {seen} songs were refused, and --max-errors is {allowed}.*bad"):
         found.extend(run_songs(refuse, jobs("abcdefgh"), options))
-    found = []
-    with pytest.raises(PipelineError, match="the first: bad"):
-        for outcome in run_songs(refuse, jobs("abcdefgh"), RunOptions(max_errors=4), refused=["the first: bad"] * 4):
-            found.append(outcome)
+
+
+def test_songs_that_were_refused_before_count() -> None:
+    options, before = RunOptions(workers=2, max_errors=4), ["the first: bad"] * 4
+    found: list[Outcome] = []
+    with pytest.raises(PipelineError, match=r"stopped: 5 songs were refused.*the first: bad"):
+        found.extend(run_songs(refuse, jobs("abcdefgh"), options, refused=before))
     assert len(found) == 1
 
 
