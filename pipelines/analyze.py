@@ -14,6 +14,7 @@ from catalogs import schemas
 from catalogs.manifest import TableWriter
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
+from catalogs.staging import last_file_kept
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import read_table, write_table
 from fxnorm.chain import ChainConfig, normalize_padded
@@ -53,7 +54,8 @@ class AnalyzeSong:
         folder = Workspace(self.catalog).folder(FOLDER)
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
-                rows, quality = self._measure(job)
+                with last_file_kept():
+                    rows, quality = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
         if quality is not None:
