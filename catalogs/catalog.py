@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalogs import schemas
-from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
+from catalogs.manifest import PUBLISHED, CatalogError, Manifest, TableFile, read_manifest
 from catalogs.shards import read_crop, read_crop_into, read_shard_metadata
 from catalogs.storage import Location, read_table
 
@@ -86,14 +86,37 @@ class Catalog:
         Raises:
             CatalogError: the catalog has no such table or column, or its file is gone or damaged.
         """
-        entry = self.manifest.tables.get(name)
-        if entry is None:
-            have = ", ".join(sorted(self.manifest.tables)) or "none"
-            raise CatalogError(f"{self.location.path}: no table {name!r}; there are: {have}")
+        entry = self._entry(name)
         try:
             return read_table(self.location / entry.path, columns, rows)
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(f"{self.location.path}/{entry.path}: cannot be read ({error})") from None
+
+    def batches(self, name: str, columns: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """Some columns of a table, at most so many rows at a time, in the order of the file.
+
+        Raises:
+            CatalogError: as for :meth:`table`.
+        """
+        location = self.location / self._entry(name).path
+        try:
+            with (
+                location.filesystem.open_input_file(location.path) as source,
+                pq.ParquetFile(source, page_checksum_verification=True) as file,
+            ):
+                missing = [column for column in columns if column not in file.schema_arrow.names]
+                if missing:
+                    raise CatalogError(f"{location.path}: has no column {missing[0]!r}")
+                yield from file.iter_batches(rows, columns=columns)
+        except (OSError, pa.ArrowException) as error:
+            raise CatalogError(f"{location.path}: cannot be read ({error})") from None
+
+    def _entry(self, name: str) -> TableFile:
+        entry = self.manifest.tables.get(name)
+        if entry is None:
+            have = ", ".join(sorted(self.manifest.tables)) or "none"
+            raise CatalogError(f"{self.location.path}: no table {name!r}; there are: {have}")
+        return entry
 
     def columns(self, name: str) -> list[str]:
         """Names of a table's columns, as they are stored.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, interchange, listening, look, sources, stages, statistics, stem, versions
+from pipelines.commands import build, demo, interchange, listening, look, report, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -32,6 +32,7 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    report.report,
     interchange.export,
     interchange.datasheet,
     versions.versions,

@@ -5,6 +5,10 @@ Plain files: a page copies them next to itself (``copy_assets``) or puts their t
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -28,3 +32,21 @@ def copy_assets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ASSETS:
         (folder / name).write_text(asset(name), encoding="utf-8")
+
+
+def bare_imports(module: str) -> str:
+    """Text of a module that imports "name" where it imports "./name.js", for a page with an :func:`import_map`."""
+    return re.sub(r'from "\./([\w-]+)\.js"', r'from "\1"', module)
+
+
+def import_map(modules: Mapping[str, str]) -> str:
+    """An import map (JSON) that holds whole modules, so that a page needs no other file.
+
+    Args:
+        modules: texts by name; they import each other as ``./name.js``.
+    """
+    uris = {
+        name: f"data:text/javascript;base64,{base64.b64encode(bare_imports(text).encode()).decode()}"
+        for name, text in modules.items()
+    }
+    return json.dumps({"imports": uris})
