@@ -1,5 +1,10 @@
 """Charts of a catalog, in altair (extra ``report``): one function each, for notebooks and for the report."""
 
+try:
+    import altair as _altair  # noqa: F401
+except ImportError as error:
+    raise ImportError("charts need altair: pip install 'fxnorm-data[report]'") from error
+
 from catalogs.plots.plot import (
     plot_deviation,
     plot_dynamics,

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-try:
-    import altair as alt
-except ImportError as error:
-    raise ImportError("charts need altair and vl-convert: pip install 'fxnorm-data[report]'") from error
+import altair as alt
 
 from catalogs.plots.bands import Feature
 from catalogs.plots.quantities import STAGES, Quantity
@@ -19,10 +16,10 @@ Chart = Any
 BEFORE, AFTER, TARGET = "#9aa0a6", "#2b8a80", "#d1752e"
 """Colours that stand out on light and on dark ground: as it came, normalised, aimed at."""
 
-PANEL_WIDTH, PANEL_HEIGHT = 460, 74
+PANEL_WIDTH, PANEL_HEIGHT = 460, 92
 """Size of a source's panel, pixels; the report stretches the width."""
 
-CURVE_HEIGHT = 120
+CURVE_HEIGHT = 104
 SQUARE = 230
 BAR_HEIGHT = 22
 

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import vl_convert
+
+try:
+    import vl_convert
+except ImportError as error:
+    raise ImportError("charts are compiled by vl-convert: pip install 'fxnorm-data[report]'") from error
 
 from catalogs.plots.audio import RANGE_HZ
 from catalogs.plots.charts import (

@@ -69,7 +69,7 @@ def render_report(catalog: Catalog) -> str:
         style=asset("base.css") + _text("report.css"),
         vega=vl_convert.javascript_bundle(VEGA),
         vega_licence=_text("vega-licence.txt"),
-        data=_embedded(json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)),
+        data=_embedded(json.dumps(data, separators=(",", ":"), allow_nan=False)),
         charts=_embedded(chart_data(figures)),
         imports=import_map({"dom": asset("dom.js"), "table": _text("table.js"), "tidy": _text("tidy.js")}),
         script=bare_imports(_text("report.js")),

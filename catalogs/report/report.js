@@ -93,10 +93,12 @@ class ChartView {
     await view.runAsync();
     this.#fits = this.#holder.clientWidth > 0;
     if (!this.#fits) return;
-    const svg = this.#holder.querySelector("svg");
-    const inner = view.signal(this.#signal);
-    const wanted = Math.max(120, Math.floor(inner + this.#holder.clientWidth - svg.width.baseVal.value - 1));
-    if (Math.abs(wanted - inner) > 1) await view.signal(this.#signal, wanted).runAsync();
+    for (let tries = 0; tries < 3; tries += 1) {
+      const spare = Math.floor(this.#holder.clientWidth - this.#holder.querySelector("svg").width.baseVal.value);
+      if (spare >= 0 && spare <= 2) return;
+      const wanted = Math.max(120, Math.floor(view.signal(this.#signal) + spare - 1));
+      await view.signal(this.#signal, wanted).runAsync();
+    }
   }
 }
 

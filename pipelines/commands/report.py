@@ -28,6 +28,6 @@ def report(
     try:
         from catalogs.report import write_report
     except ImportError as error:
-        raise ValueError(f"{error}; the report needs the extra: pip install 'fxnorm-data[report]'") from None
+        raise ValueError(f"the report cannot be drawn: {error}") from None
     size = write_report(Catalog.open(catalog, DRAFT if draft else PUBLISHED), Location.parse(out))
     say(f"{out}: {size / 1e6:.1f} MB")
