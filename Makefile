@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-export bench-listening clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-export bench-listening bench-report notebooks clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,7 +20,7 @@ setup: $(STAMP) ## Make .venv with everything that development, the demo and the
 $(STAMP): pyproject.toml constraints.txt
 	@echo 'setting up $(VENV), a few minutes on a fresh machine'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train,listening]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train,listening,report]'
 	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
 	sh tests/browser.sh $(BIN)/python
@@ -36,11 +36,25 @@ catalog: $(STAMP) ## Render the demo corpus of real tunes, and build a catalog f
 	@echo '  $(BIN)/fxnorm-data inspect $(DEMO)/catalog             what is in it'
 	@echo '  $(BIN)/fxnorm-data stats show $(DEMO)/catalog          the averages that stems are normalised to'
 	@echo '  $(BIN)/fxnorm-data validate $(DEMO)/catalog            check it; the page is $(DEMO)/catalog/report/validation.html'
+	@echo '  $(BIN)/fxnorm-data report $(DEMO)/catalog              see it and listen to it: report.html'
 	@echo '  $(BIN)/fxnorm-data build-catalog --help             a catalog from your own stems'
 
 train: $(DEMO)/catalog/catalog.json ## Train the preset tiny on the demo catalog, and compare it with the normalised sum
 	$(BIN)/fxnorm-data train $(DEMO)/catalog --out $(DEMO)/run --preset tiny
 	$(BIN)/fxnorm-data evaluate --catalog $(DEMO)/catalog --split test --checkpoint $(DEMO)/run/best.pt --out $(DEMO)/evaluation
+
+notebooks: $(DEMO)/catalog/catalog.json $(DEMO)/other-catalog/catalog.json ## Run the notebooks on the demo catalog, into demo/notebooks
+	mkdir -p $(DEMO)/notebooks
+	for notebook in notebooks/*.py; do \
+		name=$$(basename $$notebook .py); \
+		$(BIN)/jupytext --quiet --to ipynb --output $(DEMO)/notebooks/$$name.ipynb $$notebook && \
+		FXNORM_CATALOG=$(abspath $(DEMO))/catalog FXNORM_OTHER_CATALOG=$(abspath $(DEMO))/other-catalog \
+		$(BIN)/jupyter-nbconvert --log-level ERROR --execute --to html $(DEMO)/notebooks/$$name.ipynb || exit 1; \
+	done
+
+$(DEMO)/other-catalog/catalog.json: $(STAMP)
+	$(BIN)/fxnorm-data demo-corpus $(DEMO)/other-corpus --seed 1
+	$(BIN)/fxnorm-data build-catalog --corpus musdb18hq $(DEMO)/other-corpus --out $(DEMO)/other-catalog
 
 $(DEMO)/catalog/catalog.json:
 	$(MAKE) catalog
@@ -71,6 +85,9 @@ bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo
 
 bench-listening: $(STAMP) ## Simulate listeners with known opinions: errors and power of the analysis
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.listening
+
+bench-report: $(STAMP) $(DEMO)/catalog/catalog.json ## Make the report of a catalog of 10 000 stems, and open it in a browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.report $(DEMO)/catalog
 
 bench-export: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Export the demo catalog into every format, and read it with litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.export $(DEMO)/catalog

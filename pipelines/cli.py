@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, interchange, listening, look, report, sources, stages, statistics, stem, versions
+from pipelines.commands import (
+    build,
+    demo,
+    interchange,
+    listening,
+    look,
+    report,
+    sources,
+    stages,
+    statistics,
+    stem,
+    versions,
+)
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 

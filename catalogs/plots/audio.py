@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def waveform_rows(audio: Audio, points: int = WAVEFORM_POINTS, rate: int = SAMPL
     """
     edges = np.linspace(0, len(audio), min(points, len(audio)) + 1).astype(int)
     rows = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         piece = audio[start:end]
         low, high = round(float(piece.min()), 3), round(float(piece.max()), 3)
         rows.append({"seconds": round(float(start / rate), 3), "low": low, "high": high})

@@ -12,8 +12,9 @@ class Quantity:
     Attributes:
         name: key, and prefix of the columns of :func:`catalogs.plots.stems.stem_frame`.
         effect: effect whose receipt says what was aimed at and reached.
-        title: name for people, with the unit.
-        unit: of the number and of every distance.
+        title: name for people, with the scale.
+        scale: what the number is measured in.
+        unit: of distances.
         step: width of a histogram's bin.
         digits: after the point, in tables.
         floor: smallest spread that robust scores divide by; a smaller difference is not heard.
@@ -22,6 +23,7 @@ class Quantity:
     name: str
     effect: str
     title: str
+    scale: str
     unit: str
     step: float
     digits: int
@@ -31,10 +33,10 @@ class Quantity:
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantity in (
-        Quantity("loudness", "loudness", "integrated loudness, LUFS", "LU", 0.5, 1, 0.5),
-        Quantity("spectrum", "eq", "deviation from the target spectrum, dB", "dB", 0.5, 1, 0.5),
-        Quantity("panning", "panning", "mean panning similarity", "phi", 0.01, 3, 0.02),
-        Quantity("dynamics", "compression", "onset peak level, dBFS", "dB", 0.25, 1, 0.5),
+        Quantity("loudness", "loudness", "integrated loudness, LUFS", "LUFS", "LU", 0.5, 1, 0.5),
+        Quantity("spectrum", "eq", "deviation from the target spectrum, dB", "dB", "dB", 0.5, 1, 0.5),
+        Quantity("panning", "panning", "mean panning similarity", "phi", "phi", 0.01, 3, 0.02),
+        Quantity("dynamics", "compression", "onset peak level, dBFS", "dBFS", "dB", 0.25, 1, 0.5),
     )
 }
 """All of them, in the order in which they are shown.

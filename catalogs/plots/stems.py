@@ -1,4 +1,4 @@
-"""A row for each stem of a catalog: where it comes from, its numbers before and after normalisation, and its targets."""
+"""A row for each stem of a catalog: origin, numbers before and after normalisation, and targets."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def stem_frame(catalogs: Catalogs) -> pd.DataFrame:
     """Numbers of all stems; reads no spectrum.
 
     Returns:
-        columns ``label`` (name of the catalog, empty where there is one), ``corpus``, ``split``, ``song_id``, ``source``,
-        ``silent``, ``seconds``, and for each of :data:`QUANTITIES` ``<name>_before``, ``<name>_after``,
+        columns ``label`` (name of the catalog, empty where there is one), ``corpus``, ``split``, ``song_id``,
+        ``source``, ``silent``, ``seconds``, and for each of :data:`QUANTITIES` ``<name>_before``, ``<name>_after``,
         ``<name>_target``, ``<name>_distance_before`` and ``<name>_distance_after`` (magnitude of the difference to
         the target); NaN where nothing was measured. Sorted by label, song and source.
 

@@ -15,6 +15,7 @@ except ImportError as error:
     raise ImportError("charts are compiled by vl-convert: pip install 'fxnorm-data[report]'") from error
 
 from catalogs.plots.audio import RANGE_HZ
+from catalogs.plots.bands import Feature
 from catalogs.plots.charts import (
     Chart,
     band_chart,
@@ -86,12 +87,11 @@ def _figures(limits: Mapping[str, float], findings: pd.DataFrame) -> Iterator[Fi
     empty = rows_of([])
     for name in ("loudness", "dynamics"):
         yield _histogram(name, "levels")
-    for feature, name in (("eq", "spectrum"), ("panning", "panning")):
+    curves: dict[Feature, str] = {"eq": "spectrum", "panning": "panning"}
+    for feature, name in curves.items():
         spec = compiled(band_chart(empty, feature))
         caption = BAND_CAPTIONS[feature]
-        yield Figure(
-            f"bands-{feature}", "bands", "spectra", BAND_TITLES[feature], caption, spec, {"feature": feature}
-        )
+        yield Figure(f"bands-{feature}", "bands", "spectra", BAND_TITLES[feature], caption, spec, {"feature": feature})
         yield _histogram(name, "spectra")
     for name, quantity in QUANTITIES.items():
         spec = compiled(movement_chart(empty, quantity, limits[name]).properties(title=""))
@@ -106,9 +106,7 @@ def _histogram(name: str, section: str) -> Figure:
     quantity = QUANTITIES[name]
     spec = compiled(histogram_chart(rows_of([]), quantity))
     title = quantity.title[0].upper() + quantity.title[1:]
-    return Figure(
-        f"histogram-{name}", "histogram", section, title, HISTOGRAM_CAPTIONS[name], spec, {"quantity": name}
-    )
+    return Figure(f"histogram-{name}", "histogram", section, title, HISTOGRAM_CAPTIONS[name], spec, {"quantity": name})
 
 
 def chart_data(figures: list[Figure]) -> str:

@@ -109,11 +109,12 @@ def find_outliers(stems: pd.DataFrame, findings: pd.DataFrame, most: int = OUTLI
 
 def _reasons(stem: pd.Series, scores: pd.Series) -> list[str]:
     reasons = []
-    for column, score in scores.sort_values(ascending=False, kind="stable").items():
+    for place, score in scores.sort_values(ascending=False, kind="stable").items():
         if score >= ROBUST_SCORE:
-            name, words = EXAMINED[str(column)]
+            column = str(place)
+            name, words = EXAMINED[column]
             quantity = QUANTITIES[name]
-            unit = quantity.unit if column.endswith("distance_after") else {"loudness": "LUFS", "dynamics": "dBFS"}.get(name, quantity.unit)
+            unit = quantity.unit if "distance" in column else quantity.scale
             reasons.append(f"{name} {stem[column]:.{quantity.digits}f} {unit} {words}, score {score:.1f}")
     return reasons
 

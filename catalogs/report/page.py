@@ -89,7 +89,7 @@ def _quantities(limits: dict[str, float]) -> dict[str, Any]:
     return {
         name: {
             "name": name,
-            "short": f"{name.capitalize()}, {quantity.title.rpartition(', ')[2] if ', ' in quantity.title else 'phi'},",
+            "short": f"{name.capitalize()}, {quantity.scale},",
             "step": quantity.step,
             "digits": quantity.digits,
             "limit": limits[name],

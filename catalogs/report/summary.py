@@ -132,7 +132,7 @@ def page_data(catalog: Catalog, summary: Summary) -> dict[str, Any]:
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {key: None if pd.isna(value) else value for key, value in row.items()} for row in frame.to_dict("records")
+        {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in frame.to_dict("records")
     ]
 
 

@@ -111,7 +111,9 @@ def test_histograms_hold_every_stem_once(values: list[float]) -> None:
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30)), min_size=1, max_size=60))
 def test_movements_lie_in_their_cells(pairs: list[tuple[float, float]]) -> None:
     before, after = (list(each) for each in zip(*pairs, strict=True))
-    columns = {f"{name}_distance_{stage}": [np.nan] * len(pairs) for name in QUANTITIES for stage in ("before", "after")}
+    columns = {
+        f"{name}_distance_{stage}": [np.nan] * len(pairs) for name in QUANTITIES for stage in ("before", "after")
+    }
     frame = stems({**columns, "spectrum_distance_before": before, "spectrum_distance_after": after})
     limit = movement_limits(frame)["spectrum"]
     assert max(before + after) <= limit <= max(before + after) + 2.0 or limit == 2.0

@@ -20,7 +20,7 @@ from tests.small_catalog import SmallCatalog, write_small_catalog
 SONGS = 20
 SECONDS = 8
 TARGETS = {"eq": 0.0, "compression": -12.0, "panning": 0.8, "loudness": -24.0}
-STRANGE_NAME = "first/<b>O'Brien</b> & \"Élan\" </script>"
+STRANGE_NAME = 'first/<b>O\'Brien</b> & "Élan" </script>'
 
 
 def write_wide_catalog(target: Path) -> Catalog:
@@ -57,7 +57,7 @@ def _add_song(
             if row["song_id"] == template:
                 rows[name].append({**row, **{key: value for key, value in changed.items() if key in row}})
     for row in rows["features"][-2:]:
-        loud = -8.0 if (number, row["stem"]) == (7, "drums") else -22.0 + 2.0 * rng.standard_normal()
+        loud = -8.0 if (number, row["stem"]) == (7, "drums") else -22.0 + rng.uniform(-4.0, 4.0)
         row["loudness_lufs"] = None if (number, row["stem"]) == (3, "vocals") else float(loud)
         row["eq"] = (np.asarray(row["eq"]) * 2.0 ** rng.standard_normal()).tolist()
         rows["receipts"] += [_receipt(song, row, effect, place, rng) for place, effect in enumerate(TARGETS)]
@@ -65,12 +65,12 @@ def _add_song(
         row["clipped_runs"] = 40 if number in (2, 5) and row["stem"] == "drums" else 0
         row["true_peak_dbtp"] = -3.0
     for row in rows["shards"][-3:]:
-        row["loudness_lufs"] = TARGETS["loudness"] + 0.1 * float(rng.standard_normal())
+        row["loudness_lufs"] = TARGETS["loudness"] + float(rng.uniform(-0.1, 0.1))
 
 
 def _receipt(song: str, row: dict[str, Any], effect: str, place: int, rng: np.random.Generator) -> dict[str, Any]:
     spread = 0.05 if effect == "panning" else 2.0
-    before, achieved = (TARGETS[effect] + spread * share * abs(float(rng.standard_normal())) for share in (1.0, 0.2))
+    before, achieved = (TARGETS[effect] + spread * share * float(rng.uniform()) for share in (1.0, 0.2))
     return {
         "song_id": song, "stem": row["stem"], "position": place, "effect": effect, "status": "applied", "reason": None,
         "quantity": effect, "unit": "dB", "target": TARGETS[effect], "before": before, "achieved": achieved,
