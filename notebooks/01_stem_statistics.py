@@ -19,11 +19,13 @@
 # %%
 import os
 
+import altair as alt
 import duckdb
 
 from catalogs.catalog import Catalog
 from catalogs.plots import plot_dynamics, plot_loudness, plot_movement, plot_quality, plot_spectra, stem_frame
 
+alt.renderers.enable("svg")
 catalog = Catalog.open(os.environ.get("FXNORM_CATALOG", "../demo/catalog"))
 stems = stem_frame(catalog)
 

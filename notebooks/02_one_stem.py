@@ -31,6 +31,7 @@ from fxnorm.chain import ChainConfig, normalize_stem
 from fxnorm.features import analyze_stem
 from fxnorm.settings import DEFAULT_EFFECTS, SAMPLE_RATE
 
+alt.renderers.enable("svg")
 catalog = Catalog.open(os.environ.get("FXNORM_CATALOG", "../demo/catalog"))
 
 # %% [markdown]

@@ -20,11 +20,13 @@
 # %%
 import os
 
+import altair as alt
 import pandas as pd
 
 from catalogs.catalog import Catalog
 from catalogs.plots import plot_loudness, plot_panning, plot_similarity, stem_frame
 
+alt.renderers.enable("svg")
 catalogs = {
     "one": Catalog.open(os.environ.get("FXNORM_CATALOG", "../demo/catalog")),
     "other": Catalog.open(os.environ.get("FXNORM_OTHER_CATALOG", "../demo/other-catalog")),

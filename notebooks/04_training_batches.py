@@ -20,6 +20,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import altair as alt
 import pandas as pd
 import torch
 from IPython.display import Audio
@@ -31,6 +32,7 @@ from training.data.crops import CropConfig, CropDataset
 from training.data.splits import choose_splits
 from training.train import TrainOptions, train
 
+alt.renderers.enable("svg")
 TARGET = os.environ.get("FXNORM_CATALOG", "../demo/catalog")
 catalog = Catalog.open(TARGET)
 splits = choose_splits(catalog).as_mapping()

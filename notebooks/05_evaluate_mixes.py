@@ -19,6 +19,7 @@
 # %%
 import os
 
+import altair as alt
 import numpy as np
 from IPython.display import Audio
 
@@ -26,6 +27,7 @@ from catalogs.catalog import Catalog
 from training.data.splits import choose_splits
 from training.evaluation.evaluate import SystemMix, evaluate
 
+alt.renderers.enable("svg")
 catalog = Catalog.open(os.environ.get("FXNORM_CATALOG", "../demo/catalog"))
 songs = choose_splits(catalog).as_mapping()["test"]
 FRAMES = 10 * 44_100
