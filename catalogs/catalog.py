@@ -107,7 +107,8 @@ class Catalog:
                 missing = [column for column in columns if column not in file.schema_arrow.names]
                 if missing:
                     raise CatalogError(f"{location.path}: has no column {missing[0]!r}")
-                yield from file.iter_batches(rows, columns=columns)
+                for group in range(file.num_row_groups):
+                    yield from file.read_row_group(group, columns).to_batches(max_chunksize=rows)
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(f"{location.path}: cannot be read ({error})") from None
 

@@ -26,9 +26,6 @@ from catalogs.quality.findings import count_faults
 from fxnorm.settings import SAMPLE_RATE
 from fxnorm.stereo import Audio
 
-EXCERPT_SECONDS = 6.0
-"""Length of what is drawn and heard of a stem, unless told otherwise."""
-
 
 def plot_loudness(catalogs: Catalogs) -> Chart:
     """Integrated loudness (LUFS) of the stems as they came and as stored, a panel for each source.
