@@ -1,4 +1,4 @@
-"""Stage 2: features and quality of every stem from one decoding, and the statistics of the corpus."""
+"""Stage 2: features, quality and fingerprints from one decoding of every stem, and the statistics of the corpus."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
+from catalogs.leakage import Move, SongFingerprint, find_pairs, moves_to_strictest, songs_of_table
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
 from catalogs.statistics_file import statistics_to_table
@@ -23,16 +24,19 @@ from fxnorm.statistics import Statistics, Targets, measure_statistics
 from fxnorm.stereo import is_silent, pad, unpad
 from pipelines.config import AnalysisConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage, with_splits
 from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
 
 STAGE = "analyze"
 FOLDER = "features"
 
+LISTED = 5
+"""Songs of another split than their corpus says that are printed; the table ``tracks`` has all of them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class AnalyzeSong:
-    """Task: measure the features of all stems of a song, and the quality of its stems and mixture as they came.
+    """Task: measure the features of all stems of a song, and quality and fingerprint of stems and mixture as they came.
 
     Attributes:
         catalog: path or URI of the catalog.
@@ -50,26 +54,34 @@ class AnalyzeSong:
         folder = Workspace(self.catalog).folder(FOLDER)
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
-                rows, quality = self._measure(job)
+                rows, observed = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
-        if quality is not None:
+        if observed is not None:
+            quality, fingerprint = observed
             table = pa.Table.from_pylist(quality.rows(), schema=schemas.QUALITY)
             write_table(folder / quality_file(job["key"]), table)
+            table = pa.Table.from_pylist(fingerprint.rows(), schema=schemas.FINGERPRINTS)
+            write_table(folder / fingerprint_file(job["key"]), table)
         write_table(folder / f"{job['key']}.parquet", pa.Table.from_pylist(rows, schema=schemas.FEATURES))
         return {"status": "ok", "song_id": job["song_id"]}
 
-    def _measure(self, job: Job) -> tuple[Rows, SongQuality | None]:
+    def _measure(self, job: Job) -> tuple[Rows, tuple[SongQuality, SongFingerprint] | None]:
         measured = []
-        quality = None if self.effects else SongQuality(job["tracks"], self.config.features_hash())
+        observed = None
+        if not self.effects:
+            analysis_hash = self.config.features_hash()
+            observed = SongQuality(job["tracks"], analysis_hash), SongFingerprint(job["tracks"], analysis_hash)
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
-            if quality is None and track["role"] == "mixture":
+            if observed is None and track["role"] == "mixture":
                 continue
             clipping = Clipping()
             padded = decode_stem(track, STAGE, PADDING, clipping.of_file)
-            if quality is not None:
+            if observed is not None:
+                quality, fingerprint = observed
                 quality.add(track, unpad(padded), clipping)
+                fingerprint.add(track, unpad(padded))
             if track["role"] == "mixture":
                 continue
             if self.effects and not is_silent(padded):
@@ -90,12 +102,17 @@ class AnalyzeSong:
             track = job["tracks"][0]
             raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
         rows = [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
-        return rows, quality
+        return rows, observed
 
 
 def quality_file(key: str) -> str:
     """Name of the file of a song's quality; it is there before that of its features."""
     return f"{key}.quality.parquet"
+
+
+def fingerprint_file(key: str) -> str:
+    """Name of the file of a song's fingerprint; it is there before that of its features."""
+    return f"{key}.fingerprint.parquet"
 
 
 def features_to_row(features: StemFeatures, track: Mapping[str, object], analysis_hash: str) -> dict[str, object]:
@@ -144,7 +161,7 @@ def table_to_features(table: pa.Table) -> Iterator[tuple[str, str, StemFeatures]
 
 
 def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, console: Console) -> Statistics:
-    """Measure what is not measured yet, and write the tables ``features`` and ``statistics`` into the draft.
+    """Measure what is not measured yet, and write the tables that come of it into the draft.
 
     Raises:
         PipelineError: no song is left to measure, or none contributes to the statistics.
@@ -166,7 +183,13 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     if not kept:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
     tables = [read_table(folder / f"{key}.parquet") for key in kept.values()]
-    contributing = [t for t in kept if config.include_test or songs[t][0]["split"] != "test"]
+    fingerprints = pa.concat_tables(read_table(folder / fingerprint_file(key)) for key in kept.values())
+    tracks = {song: songs[song][0] for song in kept}
+    moves = {} if config.keep_splits else _find_moves(fingerprints, tracks, workspace.target)
+    workspace.save_moves(moves)
+    _report_moves(moves, console)
+    splits = {song: moves[song].split if song in moves else tracks[song]["corpus_split"] for song in kept}
+    contributing = [song for song in kept if config.include_test or splits[song] != "test"]
     if not contributing:
         raise PipelineError(
             "every song is a test song, and test songs do not contribute to statistics; use --include-test-songs"
@@ -177,19 +200,40 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
         statistics = _sequential(workspace, config, chosen, statistics, options, console)
     workspace.save_measured(statistics)
     order = [("song_id", "ascending"), ("stem", "ascending")]
-    features = pa.concat_tables(tables).sort_by(order)
+    features = with_splits(pa.concat_tables(tables), splits).sort_by(order)
     accepted = [table for song, table in zip(measured, quality, strict=True) if song in kept]
     workspace.save_draft(
         STAGE,
         {
             "features": features,
             "quality": pa.concat_tables(accepted).sort_by(order),
+            "fingerprints": fingerprints.sort_by(order),
             "statistics": statistics_to_table(statistics),
         },
         as_json(config),
         drop=("shards", "receipts", "targets"),
     )
     return statistics
+
+
+def _find_moves(fingerprints: pa.Table, tracks: Mapping[str, Mapping[str, object]], label: str) -> dict[str, Move]:
+    """Songs that are the same as one of a stricter split."""
+    songs = list(songs_of_table(fingerprints, tracks, label))
+    return moves_to_strictest({song: str(row["corpus_split"]) for song, row in tracks.items()}, find_pairs(songs))
+
+
+def _report_moves(moves: Mapping[str, Move], console: Console) -> None:
+    for split in schemas.SPLITS:
+        moved = [f"{song} (as {move.same_as})" for song, move in moves.items() if move.split == split]
+        if moved:
+            listed = ", ".join(moved[:LISTED]) + (", ..." if len(moved) > LISTED else "")
+            console.print(
+                f"{STAGE:<9} {len(moved)} {'songs are' if len(moved) > 1 else 'song is'} {split} for being the same as "
+                f"{split} songs: {listed}; --keep-splits leaves them where they are",
+                style="yellow",
+                soft_wrap=True,
+                markup=False,
+            )
 
 
 def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faults: tuple[str, ...]) -> Rows:

@@ -23,7 +23,7 @@ from fxnorm.statistics import Targets
 from fxnorm.stereo import is_below_gate, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage, with_splits
 from pipelines.workspace import Rows, Workspace, song_key
 
 STAGE = "normalize"
@@ -189,12 +189,14 @@ def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOpt
     ]
     if not results:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
+    tables = {
+        name: pa.Table.from_pylist([row for result in results for row in result[name]], schema=schema)
+        for name, schema in (("shards", schemas.SHARDS), ("receipts", schemas.RECEIPTS))
+    }
+    splits = {song: rows[0]["split"] for song, rows in songs.items()}
     workspace.save_draft(
         STAGE,
-        {
-            name: pa.Table.from_pylist([row for result in results for row in result[name]], schema=schema)
-            for name, schema in (("shards", schemas.SHARDS), ("receipts", schemas.RECEIPTS))
-        }
+        {**tables, "shards": with_splits(tables["shards"], splits)}
         | ({} if config.statistics is None else {"targets": statistics_to_table(statistics)}),
         as_json(config),
         drop=("targets",),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from rich.console import Console
 
 from catalogs.audio_file import AudioFileError, Observer, uri_to_path
@@ -30,8 +31,8 @@ RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNA
 
 STEREO_FLOAT32_BYTES = 8
 
-WORKING_COPIES = 2
-"""Copies of one stem that analysis or normalisation holds at its peak."""
+WORKING_COPIES = 2.5
+"""Copies of one stem that analysis or normalisation holds at its peak, and the sum of all stems in mono."""
 
 PROCESS_BYTES = 450_000_000
 """What a worker takes beside the audio: its program, encoded segments, excerpts, buffers."""
@@ -85,6 +86,13 @@ def decode_stem(
 def mixture_last(stems: Rows) -> Rows:
     """The stems of a song in the order of their names, the mixture behind them."""
     return sorted(stems, key=lambda row: (row["role"] == "mixture", row["stem"]))
+
+
+def with_splits(table: pa.Table, splits: Mapping[str, str]) -> pa.Table:
+    """A table with the split that each song has by now, which may have changed since its results were stored."""
+    column = pa.array([splits[song_id] for song_id in table.column("song_id").to_pylist()], pa.string())
+    index = table.schema.get_field_index("split")
+    return table.set_column(index, table.schema.field(index), column)
 
 
 @contextmanager

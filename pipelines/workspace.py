@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalogs import schemas
+from catalogs.leakage.splits import Move
 from catalogs.manifest import DRAFT, PUBLISHED, Manifest, TableFile, read_manifest, store_table
 from catalogs.material import stem_rows
 from catalogs.statistics_file import statistics_to_table, table_to_statistics
@@ -127,13 +129,28 @@ class Workspace:
     def ingested(self) -> Rows:
         """Rows of all files of all songs that passed ingest, sorted by song, stem and part.
 
+        Their split is that of the last analysis where it has moved the song, else that of the corpus.
+
         Raises:
             PipelineError: nothing was ingested.
         """
         location = self._work / "ingested.parquet"
         if not location.exists():
             raise PipelineError(f"{self.target}: nothing ingested yet; run 'fxnorm-data ingest' first")
-        return _tracks(read_table(location))
+        moves = self.moves()
+        return [_moved(row, moves) for row in _tracks(read_table(location))]
+
+    def save_moves(self, moves: Mapping[str, Move]) -> None:
+        """Keep which songs are in another split than their corpus says, by song id."""
+        plain = {song_id: dataclasses.asdict(move) for song_id, move in sorted(moves.items())}
+        (self._work / "moves.json").write_bytes(json.dumps(plain, indent=1).encode())
+
+    def moves(self) -> dict[str, Move]:
+        """What :meth:`save_moves` has kept; empty before the first analysis."""
+        location = self._work / "moves.json"
+        if not location.exists():
+            return {}
+        return {song_id: Move(**move) for song_id, move in json.loads(location.read_bytes()).items()}
 
     def previously_ingested(self) -> Rows:
         """Rows of the ingest before this one; empty for the first."""
@@ -174,8 +191,24 @@ class Workspace:
 
 
 def _tracks(table: pa.Table) -> Rows:
-    """Rows of the tracks table; those of a version that knew one file for each stem get what it left out."""
-    return [{"part": row["stem"], "used": True, "instruments": [], "errata": [], **row} for row in table.to_pylist()]
+    """Rows of the tracks table; those of earlier versions get what these left out."""
+    return [
+        {
+            "part": row["stem"],
+            "used": True,
+            "instruments": [],
+            "errata": [],
+            "corpus_split": row["split"],
+            **row,
+        }
+        for row in table.to_pylist()
+    ]
+
+
+def _moved(row: dict[str, Any], moves: Mapping[str, Move]) -> dict[str, Any]:
+    """A row of tracks with the split that its song was moved to, unless the corpus says another split by now."""
+    move = moves.get(row["song_id"])
+    return row if move is None or move.corpus_split != row["corpus_split"] else {**row, "split": move.split}
 
 
 def quarantine_row(
