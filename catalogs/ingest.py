@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from catalogs.audio_file import (
     AudioFileError,
@@ -60,9 +61,25 @@ class SongIngest:
     quarantine: list[Row]
 
 
-def known_tracks(rows: Iterable[Row]) -> dict[TrackKey, Row]:
-    """Rows of an earlier ``tracks`` table by URI and stream, as ``ingest_song`` takes them."""
-    return {(row["uri"], row["stream"]): row for row in rows}
+class KnownTracks(Mapping[TrackKey, Row]):
+    """An earlier ``tracks`` table by URI and stream, as ``ingest_song`` takes it; rows are made when asked for.
+
+    Where several rows are of one file, the last counts.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+        keys = zip(table["uri"].to_pylist(), table["stream"].to_pylist(), strict=True)
+        self._places = {key: place for place, key in enumerate(keys)}
+
+    def __getitem__(self, key: TrackKey) -> Row:
+        return self._table.slice(self._places[key], 1).to_pylist()[0]
+
+    def __iter__(self) -> Iterator[TrackKey]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def mark_duplicates(songs: Iterable[CorpusSong]) -> Iterator[CorpusSong]:

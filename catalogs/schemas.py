@@ -171,7 +171,9 @@ FINGERPRINTS = pa.schema(
             "pairs of spectral peaks, sorted: step of 21.5 Hz << 16, interval + 80 << 8, frames apart; null for a stem",
             nullable=True,
         ),
-        _field("times", pa.list_(pa.uint32()), "frame of 1 024 samples of each landmark; null for a stem", nullable=True),
+        _field(
+            "times", pa.list_(pa.uint32()), "frame of 1 024 samples of each landmark; null for a stem", nullable=True
+        ),
     ],
     metadata={
         "table": "fingerprints",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,9 @@ TEMPORARY_SUFFIX = ".part"
 
 SPOOLED_BYTES = 1 << 26
 """A file for an object store is held in memory up to this size, and on disk beyond, until it is complete."""
+
+PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How every Parquet file is written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +97,11 @@ class Location:
                 digest.update(chunk)
         return digest.hexdigest()
 
+    def delete(self) -> None:
+        """Delete the file; nothing happens if there is none."""
+        if self.exists():
+            self.filesystem.delete_file(self.path)
+
     def write_bytes(self, data: bytes) -> None:
         """Replace the file in one step."""
         with self.open_atomic() as stream:
@@ -105,22 +114,29 @@ class Location:
         An object store shows a file when its upload is complete, even one that an error cut short: nothing is sent
         before the content is whole.
         """
+        folder = Location(self.filesystem, self.path.rpartition("/")[0])
+        with folder.open_to_be_named(lambda: self.name) as stream:
+            yield stream
+
+    @contextmanager
+    def open_to_be_named(self, name: Callable[[], str]) -> Iterator[IO[bytes] | Any]:
+        """As :meth:`open_atomic`, for a file of this folder whose name is asked for when its content is whole."""
         if not self.is_local:
             with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
                 yield content
                 content.seek(0)
-                with self.filesystem.open_output_stream(self.path) as upload:
+                with self.filesystem.open_output_stream(f"{self.path}/{name()}") as upload:
                     shutil.copyfileobj(content, upload, 1 << 20)
             return
-        final = Path(self.path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.parent / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
+        folder = Path(self.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
         try:
             with temporary.open("wb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(final)
+            temporary.replace(folder / name())
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -129,6 +145,32 @@ class Location:
         if self.is_local and Path(self.path).is_dir():
             for leftover in Path(self.path).glob(f".*{TEMPORARY_SUFFIX}"):
                 leftover.unlink(missing_ok=True)
+
+
+class HashingStream(io.RawIOBase):
+    """Writes through to a stream and hashes what passes.
+
+    Args:
+        target: where the bytes go.
+    """
+
+    def __init__(self, target: IO[bytes]) -> None:
+        super().__init__()
+        self._target = target
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def writable(self) -> bool:
+        """True: it is there to be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write and hash; the number of bytes."""
+        self._digest.update(data)
+        return self._target.write(data)
+
+    def hexdigest(self) -> str:
+        """BLAKE2b-128 of what was written, hexadecimal."""
+        return self._digest.hexdigest()
 
 
 def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
@@ -145,4 +187,4 @@ def read_table(location: Location, columns: list[str] | None = None) -> pa.Table
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:
     """Write a Parquet file (zstd, with checksums) in one step; the same rows give the same bytes."""
     with location.open_atomic() as stream:
-        pq.write_table(table, stream, compression="zstd", write_page_checksum=True, **options)
+        pq.write_table(table, stream, **PARQUET_OPTIONS, **options)

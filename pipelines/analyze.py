@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
-from catalogs.leakage import Move, SongFingerprint, find_pairs, moves_to_strictest, songs_of_table
+from catalogs.leakage import FingerprintTable, Move, SongFingerprint, find_pairs, moves_to_strictest
+from catalogs.manifest import TableFile, TableWriter
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
 from catalogs.statistics_file import statistics_to_table
@@ -23,9 +24,11 @@ from fxnorm.settings import DEFAULT_EFFECTS, PADDING, hash_of
 from fxnorm.statistics import Statistics, Targets, measure_statistics
 from fxnorm.stereo import is_silent, pad, unpad
 from pipelines.config import AnalysisConfig, RunOptions, as_json
+from pipelines.results import read_ahead, read_tables
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage, with_splits
-from pipelines.workspace import Rows, Workspace, quarantine_row, song_key
+from pipelines.song_rows import Rows, SongRows, without_songs
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
+from pipelines.workspace import Workspace, quarantine_row, song_key, song_keys
 
 STAGE = "analyze"
 FOLDER = "features"
@@ -63,7 +66,7 @@ class AnalyzeSong:
             write_table(folder / quality_file(job["key"]), table)
             table = pa.Table.from_pylist(fingerprint.rows(), schema=schemas.FINGERPRINTS)
             write_table(folder / fingerprint_file(job["key"]), table)
-        write_table(folder / f"{job['key']}.parquet", pa.Table.from_pylist(rows, schema=schemas.FEATURES))
+        write_table(folder / features_file(job["key"]), pa.Table.from_pylist(rows, schema=schemas.FEATURES))
         return {"status": "ok", "song_id": job["song_id"]}
 
     def _measure(self, job: Job) -> tuple[Rows, tuple[SongQuality, SongFingerprint] | None]:
@@ -103,6 +106,11 @@ class AnalyzeSong:
             raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
         rows = [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
         return rows, observed
+
+
+def features_file(key: str) -> str:
+    """Name of the file of a song's features; a song that has it is finished."""
+    return f"{key}.parquet"
 
 
 def quality_file(key: str) -> str:
@@ -170,45 +178,47 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     if not songs:
         raise PipelineError(f"{workspace.target}: no song passed ingest; see the quarantine with 'fxnorm-data inspect'")
     folder = workspace.folder(FOLDER)
-    keys = {song: song_key(song, rows[0]["song_hash"], config.features_hash()) for song, rows in songs.items()}
+    keys = song_keys(songs, config.features_hash())
     task = AnalyzeSong(workspace.target, config)
     refused = run_stage(STAGE, task, songs, keys, folder, _is_done, options, console)
     refused_songs = {row["song_id"] for row in refused}
-    measured = [song for song in sorted(songs) if song not in refused_songs]
-    quality = [read_table(folder / quality_file(keys[song])) for song in measured]
+    measured = {song: key for song, key in keys.items() if song not in refused_songs}
+    quality = read_tables(folder, (quality_file(key) for key in measured.values()), schemas.QUALITY)
     faulty = _refused_for_quality(songs, quality, config.refuse)
     workspace.save_quarantine(STAGE, refused + faulty)
-    refused_songs = {row["song_id"] for row in faulty}
-    kept = {song: keys[song] for song in measured if song not in refused_songs}
+    faulty_songs = {row["song_id"] for row in faulty}
+    kept = {song: key for song, key in measured.items() if song not in faulty_songs}
     if not kept:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
-    tables = [read_table(folder / f"{key}.parquet") for key in kept.values()]
-    fingerprints = pa.concat_tables(read_table(folder / fingerprint_file(key)) for key in kept.values())
-    tracks = {song: songs[song][0] for song in kept}
-    moves = {} if config.keep_splits else _find_moves(fingerprints, tracks, workspace.target)
+    fingerprints = _store_fingerprints(workspace, folder, kept.values())
+    moves: dict[str, Move] = {}
+    if not config.keep_splits:
+        table = FingerprintTable(workspace.catalog / fingerprints.path)
+        moves = _find_moves(table, songs.without(songs.keys() - kept.keys()), workspace.target)
     workspace.save_moves(moves)
     _report_moves(moves, console)
-    splits = {song: moves[song].split if song in moves else tracks[song]["corpus_split"] for song in kept}
-    contributing = [song for song in kept if config.include_test or splits[song] != "test"]
+    splits = songs.first("corpus_split") | {song: move.split for song, move in moves.items()}
+    contributing = {song: key for song, key in kept.items() if config.include_test or splits[song] != "test"}
     if not contributing:
         raise PipelineError(
             "every song is a test song, and test songs do not contribute to statistics; use --include-test-songs"
         )
-    statistics = _statistics(folder, [kept[song] for song in contributing])
+    with TableWriter(workspace.catalog, "features") as features:
+        statistics = measure_statistics(
+            item
+            for song, table in zip(kept, read_ahead(read_table, folder, map(features_file, kept.values())), strict=True)
+            for item in _written(features, table, splits[song], song in contributing)
+        )
     if config.mode == "sequential":
-        chosen = {song: songs[song] for song in contributing}
-        statistics = _sequential(workspace, config, chosen, statistics, options, console)
+        statistics = _sequential(workspace, config, songs, list(contributing), statistics, options, console)
     workspace.save_measured(statistics)
-    order = [("song_id", "ascending"), ("stem", "ascending")]
-    features = with_splits(pa.concat_tables(tables), splits).sort_by(order)
-    accepted = [table for song, table in zip(measured, quality, strict=True) if song in kept]
     workspace.save_draft(
         STAGE,
         {
-            "features": features,
-            "quality": pa.concat_tables(accepted).sort_by(order),
-            "fingerprints": fingerprints.sort_by(order),
-            "statistics": statistics_to_table(statistics),
+            "features": features.stored,
+            "quality": workspace.store("quality", without_songs(quality, faulty_songs)),
+            "fingerprints": fingerprints,
+            "statistics": workspace.store("statistics", statistics_to_table(statistics)),
         },
         as_json(config),
         drop=("shards", "receipts", "targets"),
@@ -216,10 +226,18 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     return statistics
 
 
-def _find_moves(fingerprints: pa.Table, tracks: Mapping[str, Mapping[str, object]], label: str) -> dict[str, Move]:
+def _store_fingerprints(workspace: Workspace, folder: Location, keys: Iterable[str]) -> TableFile:
+    with TableWriter(workspace.catalog, "fingerprints") as fingerprints:
+        for table in read_ahead(read_table, folder, map(fingerprint_file, keys)):
+            fingerprints.write(table.sort_by("stem"))
+    return fingerprints.stored
+
+
+def _find_moves(fingerprints: FingerprintTable, songs: SongRows, label: str) -> dict[str, Move]:
     """Songs that are the same as one of a stricter split."""
-    songs = list(songs_of_table(fingerprints, tracks, label))
-    return moves_to_strictest({song: str(row["corpus_split"]) for song, row in tracks.items()}, find_pairs(songs))
+    corpus_splits = songs.first("corpus_split")
+    known = fingerprints.songs(songs.table, label)
+    return moves_to_strictest(corpus_splits, find_pairs(known))
 
 
 def _report_moves(moves: Mapping[str, Move], console: Console) -> None:
@@ -236,12 +254,23 @@ def _report_moves(moves: Mapping[str, Move], console: Console) -> None:
             )
 
 
-def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faults: tuple[str, ...]) -> Rows:
+def _written(
+    features: TableWriter, table: pa.Table, split: str, contributes: bool
+) -> Iterator[tuple[str, str, StemFeatures]]:
+    """Add a song to the table ``features``, with its split of now; its stems, if they contribute to the statistics."""
+    column = table.schema.get_field_index("split")
+    splits = pa.array([split] * table.num_rows, pa.string())
+    features.write(table.set_column(column, table.schema.field(column), splits).sort_by("stem"))
+    if contributes:
+        yield from table_to_features(table)
+
+
+def _refused_for_quality(songs: Mapping[str, Rows], quality: pa.Table, faults: tuple[str, ...]) -> Rows:
     """Quarantine rows of the songs that have a fault that the user refuses."""
-    if not faults or not tables:
+    if not faults:
         return []
     rows = []
-    for finding in find_faults(pa.concat_tables(tables).to_pandas()):
+    for finding in find_faults(quality.to_pandas()):
         if finding.fault in faults:
             track = next(row for row in songs[finding.song_id] if row["stem"] == finding.stem)
             message = (
@@ -254,20 +283,14 @@ def _refused_for_quality(songs: Mapping[str, Rows], tables: list[pa.Table], faul
 
 
 def _is_done(present: set[str], key: str) -> bool:
-    return f"{key}.parquet" in present
-
-
-def _statistics(folder: Location, keys: list[str], feature: str | None = None) -> Statistics:
-    stems = (item for key in keys for item in table_to_features(read_table(folder / f"{key}.parquet")))
-    if feature is None:
-        return measure_statistics(stems)
-    return measure_statistics(stems, "sequential", [feature])
+    return features_file(key) in present
 
 
 def _sequential(
     workspace: Workspace,
     config: AnalysisConfig,
-    songs: Mapping[str, Rows],
+    songs: SongRows,
+    contributing: list[str],
     raw: Statistics,
     options: RunOptions,
     console: Console,
@@ -276,14 +299,17 @@ def _sequential(
     folder = workspace.folder(FOLDER)
     first, *later = DEFAULT_EFFECTS
     sums = {key: value for key, value in raw.sums.items() if key[1] == first}
+    hashes = songs.first("song_hash")
     for index, feature in enumerate(later, start=1):
         preceding = Statistics(dict(sums), "sequential")
         effects = DEFAULT_EFFECTS[:index]
         stage_hash = hash_of([config.features_hash(), feature, preceding.fingerprint()])
-        keys = {song: song_key(song, rows[0]["song_hash"], stage_hash) for song, rows in songs.items()}
+        keys = {song: song_key(song, hashes[song], stage_hash) for song in contributing}
         task = AnalyzeSong(workspace.target, config, preceding, effects)
         refused = run_stage(f"{STAGE} {feature}", task, songs, keys, folder, _is_done, options, console)
         if refused:
             raise PipelineError(f"sequential statistics stopped: {json.dumps(refused[0])}")
-        sums.update(_statistics(folder, [keys[song] for song in songs], feature).sums)
+        tables = read_ahead(read_table, folder, map(features_file, keys.values()))
+        stems = (item for table in tables for item in table_to_features(table))
+        sums.update(measure_statistics(stems, "sequential", [feature]).sums)
     return Statistics(dict(sorted(sums.items())), "sequential")

@@ -22,6 +22,7 @@ sources_app = typer.Typer(
 )
 
 for command in (
+    build.plan,
     build.build_catalog,
     stages.ingest,
     stages.analyze,
@@ -30,6 +31,7 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    look.leaks,
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,

@@ -24,10 +24,12 @@ class RunOptions:
     Attributes:
         workers: processes on this machine; None for one a core.
         address: address of a Ray cluster; None for this machine only.
+        max_errors: refused songs after which a stage stops; None for as many as there are.
     """
 
     workers: int | None = None
     address: str | None = None
+    max_errors: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

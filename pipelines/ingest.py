@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, TextIO
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
 from catalogs import corpora
@@ -15,10 +19,12 @@ from catalogs.audio_file import AudioFileError, file_status, path_to_uri, uri_to
 from catalogs.corpora import Corpus, CorpusFile, CorpusSong, LabelledCorpus
 from catalogs.corpora.errata import NO_ERRATA, corrected, count_effects, read_errata
 from catalogs.faults import Fault
-from catalogs.ingest import TrackKey, ingest_song, known_tracks, mark_duplicates
+from catalogs.ingest import KnownTracks, TrackKey, ingest_song, mark_duplicates
 from pipelines.config import RunOptions
+from pipelines.ingest_journal import IngestJournal
 from pipelines.progress import StageProgress
-from pipelines.runner import Job, Outcome, run_songs
+from pipelines.runner import Job, Outcome, check_errors, run_songs
+from pipelines.song_rows import Rows
 from pipelines.songs import INTERNAL_ERROR, song_seconds
 from pipelines.workspace import Workspace
 
@@ -49,8 +55,8 @@ class Source:
         """
         return corpora.get(self.corpus, **self.options)
 
-    def songs(self) -> list[CorpusSong]:
-        """All songs that the adapter finds; nothing is read but folders.
+    def songs(self) -> Iterator[CorpusSong]:
+        """All songs that the adapter finds, one after the other; nothing is read but folders.
 
         Raises:
             ValueError: no song is found.
@@ -58,7 +64,7 @@ class Source:
         adapter = self.adapter()
         decided = adapter.table.songs if isinstance(adapter, LabelledCorpus) else {}
         errata = () if self.errata == NO_ERRATA else read_errata(self.errata)
-        return list(mark_duplicates(corrected(adapter.songs(self.root), errata, decided)))
+        return mark_duplicates(corrected(adapter.songs(self.root), errata, decided))
 
 
 def ingest_task(job: Job) -> Outcome:
@@ -76,40 +82,35 @@ def ingest_task(job: Job) -> Outcome:
 def ingest(workspace: Workspace, source: Source, options: RunOptions, console: Console) -> None:
     """Bring the songs of a corpus into the catalog's draft; songs of other corpora stay.
 
-    A file whose size and modification time are those of the last ingest is not read again.
+    A file whose size and modification time are those of the last ingest is not read again, and neither is one that a
+    killed ingest has read.
 
     Raises:
         ValueError: unknown corpus, or no song found.
+        PipelineError: more songs are refused than the options allow.
     """
-    songs = source.songs()
-    effects = count_effects(songs)
-    if effects:
-        counted = ", ".join(f"{count} {effect}" for effect, count in effects.items())
-        console.print(f"errata    {counted}; see the column errata of the table tracks, and the quarantine")
     previous = workspace.previously_ingested()
-    known = known_tracks(previous)
-    tracks = [row for row in previous if row["corpus"] != source.corpus]
-    refused = [row for row in workspace.quarantine([STAGE]) if row["corpus"] != source.corpus]
-    jobs: list[Job] = []
-    for index, song in enumerate(songs):
-        if song.faults or _is_known(song, known):
-            result = ingest_song(song, known)
-            tracks += result.tracks
-            refused += result.quarantine
-        else:
-            jobs.append({"song_id": song.song_id, "index": index, "song": _song_to_json(song)})
-    if jobs:
-        with StageProgress(STAGE, len(jobs), None, console) as progress:
-            for outcome in run_songs(ingest_task, jobs, options):
-                if outcome["status"] == "failed":
-                    refused.append(_failed(source.corpus, outcome))
-                else:
-                    tracks += outcome["tracks"]
-                    refused += outcome["quarantine"]
-                progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
-    else:
-        console.print(f"{STAGE:<9} nothing to do, {len(songs)} songs are known")
-    gone = {row["song_id"] for row in previous} - {row["song_id"] for row in tracks + refused}
+    journal = IngestJournal(workspace.folder("ingest"))
+    known = KnownTracks(pa.concat_tables([previous, journal.interrupted()]))
+    effects: Counter[str] = Counter()
+    with TemporaryFile("w+", encoding="utf-8") as listing:
+        songs = 0
+        for song in source.songs():
+            songs += 1
+            effects.update(count_effects([song]))
+            if song.faults or _is_known(song, known):
+                result = ingest_song(song, known)
+                journal.add(result.tracks, result.quarantine, known=True)
+            else:
+                job: Job = {"song_id": song.song_id, "song": _song_to_json(song)}
+                listing.write(json.dumps(job) + "\n")
+        listing.seek(0)
+        if effects:
+            counted = ", ".join(f"{count} {effect}" for effect, count in effects.items())
+            console.print(f"errata    {counted}; see the column errata of the table tracks, and the quarantine")
+        _ingest_new(source, listing, songs, journal, options, console)
+    tracks = journal.tracks()
+    gone = _leaving(source, previous, tracks, journal.refused)
     if gone:
         listed = ", ".join(sorted(gone)[:3]) + (", ..." if len(gone) > 3 else "")
         console.print(
@@ -118,8 +119,11 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
             soft_wrap=True,
             markup=False,
         )
-    workspace.save_ingested(tracks)
-    workspace.save_quarantine(STAGE, refused)
+    others = previous.filter(pc.not_equal(previous["corpus"], source.corpus))
+    refused_before = [row for row in workspace.quarantine([STAGE]) if row["corpus"] != source.corpus]
+    workspace.save_ingested(pa.concat_tables([others, tracks]))
+    workspace.save_quarantine(STAGE, refused_before + journal.refused)
+    journal.clear()
     roots = dict(workspace.draft().config.get(STAGE, {}).get("corpora", {}))
     roots[source.corpus] = {
         "root": path_to_uri(source.root.absolute()),
@@ -129,6 +133,33 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     workspace.save_draft(
         STAGE, {}, {"corpora": roots}, drop=("features", "fingerprints", "statistics", "shards", "receipts", "targets")
     )
+
+
+def _ingest_new(
+    source: Source, listing: TextIO, songs: int, journal: IngestJournal, options: RunOptions, console: Console
+) -> None:
+    """Probe and hash the songs that are listed, one JSON object a line."""
+    refused = list({row["song_id"]: row["message"] for row in journal.refused}.values())
+    check_errors(refused, options)
+    count = sum(1 for _ in listing)
+    listing.seek(0)
+    if not count:
+        console.print(f"{STAGE:<9} nothing to do, {songs} songs are known")
+        return
+    jobs = (json.loads(line) for line in listing)
+    with StageProgress(STAGE, count, None, console) as progress:
+        for outcome in run_songs(ingest_task, jobs, options, refused=refused):
+            if outcome["status"] == "failed":
+                journal.add([], [_failed(source.corpus, outcome)])
+            else:
+                journal.add(outcome["tracks"], outcome["quarantine"])
+            progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
+
+
+def _leaving(source: Source, previous: pa.Table, tracks: pa.Table, refused: Rows) -> set[str]:
+    """Ids of the songs of a corpus that were there and are not any more."""
+    before = previous.filter(pc.equal(previous["corpus"], source.corpus))["song_id"].unique().to_pylist()
+    return set(before) - set(tracks["song_id"].unique().to_pylist()) - {row["song_id"] for row in refused}
 
 
 def _is_known(song: CorpusSong, known: Mapping[TrackKey, dict[str, Any]]) -> bool:

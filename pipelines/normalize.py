@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
-from catalogs import schemas
+from catalogs.manifest import TableWriter
 from catalogs.shards import ShardDraft, ShardStem
 from catalogs.statistics_file import read_statistics, statistics_to_table
+from catalogs.storage import Location
 from fxnorm.chain import ChainConfig, normalize_padded
 from fxnorm.loudness import integrated_loudness
 from fxnorm.receipt import StemReceipt
@@ -22,12 +23,17 @@ from fxnorm.settings import PADDING, SAMPLE_RATE
 from fxnorm.statistics import Targets
 from fxnorm.stereo import is_below_gate, to_db
 from pipelines.config import NormalizationConfig, RunOptions, as_json
+from pipelines.results import read_ahead
 from pipelines.runner import Job, Outcome, PipelineError
-from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage, with_splits
-from pipelines.workspace import Rows, Workspace, song_key
+from pipelines.song_rows import Rows, SongRows
+from pipelines.songs import SongRefusedError, decode_stem, mixture_last, refusals_remembered, run_stage
+from pipelines.workspace import Workspace, song_keys
 
 STAGE = "normalize"
 FOLDER = "normalized"
+
+SHARD_KEY_LENGTH = 16
+"""Digits of a result's key in the name of its shard."""
 
 SIXTEEN_BIT_ENCODINGS = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
 """Input encodings that 16-bit FLAC keeps without loss."""
@@ -73,7 +79,7 @@ class NormalizeSong:
             "normalization_hash": self.audio_hash,
         }
         result = {"shards": [{**row, **stored} for row in shards], "receipts": receipts}
-        (folder / f"{job['key']}.json").write_bytes(json.dumps(result).encode())
+        (folder / result_file(job["key"])).write_bytes(json.dumps(result).encode())
         return {"status": "ok", "song_id": job["song_id"]}
 
     def _normalize(self, job: Job, draft: ShardDraft) -> tuple[Rows, Rows]:
@@ -120,10 +126,20 @@ class NormalizeSong:
         }
 
 
+def result_file(key: str) -> str:
+    """Name of the file with a song's rows; a song that has it, and its shard, is finished."""
+    return f"{key}.json"
+
+
 def shard_name(song_id: str, key: str) -> str:
     """Path of a song's shard in the catalog: readable, and different for every input and configuration."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", song_id).strip("-")[:80]
-    return f"shards/{slug}-{key[:16]}.parquet"
+    return f"shards/{slug}-{key[:SHARD_KEY_LENGTH]}.parquet"
+
+
+def shard_key(name: str) -> str:
+    """The part of a shard's name that says which result it is."""
+    return name.removesuffix(".parquet").rpartition("-")[2]
 
 
 def receipt_rows(song_id: str, stem: str, receipt: StemReceipt) -> Rows:
@@ -164,7 +180,7 @@ def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOpt
     except ValueError as error:
         raise PipelineError(str(error)) from None
     songs = workspace.accepted_songs(before=STAGE)
-    names = sorted({row["stem"] for rows in songs.values() for row in rows if row["role"] == "stem"})
+    names = stem_names(songs)
     targets = {name: statistics.targets(name, config.settings) for name in names if name in statistics.sources}
     for name in names:
         if name not in targets:
@@ -174,30 +190,42 @@ def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOpt
             )
     audio_hash = config.audio_hash(chain)
     folder = workspace.folder(FOLDER)
-    keys = {song: song_key(song, rows[0]["song_hash"], audio_hash) for song, rows in songs.items()}
-    shards = (workspace.catalog / "shards").file_names()
+    keys = song_keys(songs, audio_hash)
+    shards = {shard_key(name) for name in (workspace.catalog / "shards").file_names()}
 
     def is_done(present: set[str], key: str) -> bool:
-        return f"{key}.json" in present and any(name.endswith(f"-{key[:16]}.parquet") for name in shards)
+        return result_file(key) in present and key[:SHARD_KEY_LENGTH] in shards
 
     task = NormalizeSong(workspace.target, config, chain, targets, audio_hash)
     refused = run_stage(STAGE, task, songs, keys, folder, is_done, options, console)
     workspace.save_quarantine(STAGE, refused)
     refused_songs = {row["song_id"] for row in refused}
-    results = [
-        json.loads((folder / f"{keys[song]}.json").read_bytes()) for song in sorted(songs) if song not in refused_songs
-    ]
-    if not results:
+    finished = [result_file(key) for song, key in keys.items() if song not in refused_songs]
+    if not finished:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
-    tables = {
-        name: pa.Table.from_pylist([row for result in results for row in result[name]], schema=schema)
-        for name, schema in (("shards", schemas.SHARDS), ("receipts", schemas.RECEIPTS))
-    }
-    splits = {song: rows[0]["split"] for song, rows in songs.items()}
+    splits = songs.first("split")
+    with TableWriter(workspace.catalog, "shards") as stored, TableWriter(workspace.catalog, "receipts") as receipts:
+        for result in read_ahead(_read_result, folder, finished):
+            stored.write_rows([{**row, "split": splits[row["song_id"]]} for row in result["shards"]])
+            receipts.write_rows(result["receipts"])
+    targets_given = {} if config.statistics is None else {"targets": statistics_to_table(statistics)}
     workspace.save_draft(
         STAGE,
-        {**tables, "shards": with_splits(tables["shards"], splits)}
-        | ({} if config.statistics is None else {"targets": statistics_to_table(statistics)}),
+        {
+            "shards": stored.stored,
+            "receipts": receipts.stored,
+            **{name: workspace.store(name, table) for name, table in targets_given.items()},
+        },
         as_json(config),
         drop=("targets",),
     )
+
+
+def stem_names(songs: SongRows) -> list[str]:
+    """Names of all stems in use, sorted."""
+    used = songs.table.filter(pc.and_(songs.table["used"], pc.not_equal(songs.table["role"], "mixture")))
+    return sorted(used["stem"].unique().to_pylist())
+
+
+def _read_result(location: Location) -> dict[str, Rows]:
+    return json.loads(location.read_bytes())

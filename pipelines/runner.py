@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pipelines.config import RunOptions
@@ -26,6 +26,9 @@ WAIT_SECONDS = 5.0
 
 RETRIES_OF_LOST_WORKERS = 3
 
+LISTED_REASONS = 3
+"""Refused songs that are named when a run stops for their number."""
+
 CLEANING_SECONDS = 20.0
 """Time that interrupted songs get to delete what they have half written."""
 
@@ -42,9 +45,10 @@ class PipelineError(RuntimeError):
 
 def run_songs(
     task: Callable[[Job], Outcome],
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     options: RunOptions,
     memory: Callable[[Job], float] | None = None,
+    refused: Sequence[str] = (),
 ) -> Iterator[Outcome]:
     """Run a task on every song and yield what it says, in the order in which songs finish.
 
@@ -53,23 +57,27 @@ def run_songs(
 
     Args:
         task: work on one song.
-        jobs: one for each song; they are started in this order.
+        jobs: one for each song; they are started in this order, and taken when a worker is about to be free.
         options: where to work.
         memory: bytes that a song needs; Ray runs no more songs at once than fit.
+        refused: why songs were refused before; they count as errors.
 
     Raises:
-        PipelineError: a task could not write, or Ray could not run it.
+        PipelineError: a task could not write, Ray could not run it, or more songs were refused than the options allow.
     """
-    if not jobs:
+    waiting = iter(jobs)
+    first = next(waiting, None)
+    if first is None:
         return
+    waiting = itertools.chain([first], waiting)
     ray = _start(options)
     from ray import exceptions
 
     work = ray.remote(num_cpus=1, max_retries=RETRIES_OF_LOST_WORKERS)(_work)
     shared = ray.put(task)
     largest = _largest_memory(ray)
-    waiting = iter(jobs)
     running: dict[Any, Job] = {}
+    reasons = list(refused)
     try:
         while True:
             window = max(1, round(SONGS_AHEAD * ray.cluster_resources().get("CPU", 1.0)))
@@ -88,6 +96,9 @@ def run_songs(
                 if outcome["status"] == "fatal":
                     raise PipelineError(outcome["message"])
                 yield outcome
+                if outcome["status"] != "ok":
+                    reasons.append(_reason(outcome))
+                    check_errors(reasons, options)
     except exceptions.RayError as error:
         raise PipelineError(f"Ray could not finish the stage: {error}. Run the same command again to go on.") from error
     finally:
@@ -95,6 +106,28 @@ def run_songs(
             ray.cancel(reference)
         if running:
             ray.wait(list(running), num_returns=len(running), timeout=CLEANING_SECONDS)
+
+
+def check_errors(reasons: Sequence[str], options: RunOptions) -> None:
+    """End a run in which too many songs are refused.
+
+    Args:
+        reasons: why, one for each song.
+        options: of the run.
+
+    Raises:
+        PipelineError: more than the options allow; it names the last of them.
+    """
+    if options.max_errors is not None and len(reasons) > options.max_errors:
+        raise PipelineError(
+            f"stopped: {len(reasons)} songs were refused, and --max-errors is {options.max_errors}. The last of them: "
+            f"{'; '.join(reasons[-LISTED_REASONS:])}. What is finished is kept: run the same command again to go on"
+        )
+
+
+def _reason(outcome: Outcome) -> str:
+    refused = outcome.get("quarantine")
+    return refused[0]["message"] if refused else f"{outcome['song_id']}: {outcome['message']}"
 
 
 def _work(task: Callable[[Job], Outcome], job: str) -> str:

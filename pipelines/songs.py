@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from rich.console import Console
 
 from catalogs.audio_file import AudioFileError, Observer, uri_to_path
@@ -88,13 +87,6 @@ def mixture_last(stems: Rows) -> Rows:
     return sorted(stems, key=lambda row: (row["role"] == "mixture", row["stem"]))
 
 
-def with_splits(table: pa.Table, splits: Mapping[str, str]) -> pa.Table:
-    """A table with the split that each song has by now, which may have changed since its results were stored."""
-    column = pa.array([splits[song_id] for song_id in table.column("song_id").to_pylist()], pa.string())
-    index = table.schema.get_field_index("split")
-    return table.set_column(index, table.schema.field(index), column)
-
-
 @contextmanager
 def refusals_remembered(folder: Location, key: str) -> Iterator[Callable[[Rows], Outcome]]:
     """Offer a function that stores why a song was refused, unless the cause may be gone next time."""
@@ -134,25 +126,25 @@ def run_stage(
     """
     present = folder.file_names()
     refused: Rows = []
-    jobs: list[Job] = []
-    for song_id, tracks in songs.items():
-        key = keys[song_id]
+    lengths: list[tuple[float, str]] = []
+    for song_id, key in keys.items():
         if f"{key}.refused.json" in present:
             refused += json.loads((folder / f"{key}.refused.json").read_bytes())
         elif not done(present, key):
-            jobs.append({"song_id": song_id, "key": key, "tracks": tracks})
-    jobs.sort(key=lambda job: (-song_seconds(job["tracks"]), job["song_id"]))
-    if not jobs:
-        console.print(f"{stage:<9} nothing to do, {len(songs)} songs are finished")
+            lengths.append((song_seconds(songs[song_id]), song_id))
+    if not lengths:
+        console.print(f"{stage:<9} nothing to do, {len(keys)} songs are finished")
         return refused
-    total = sum(song_seconds(job["tracks"]) for job in jobs)
-    with StageProgress(stage, len(jobs), total, console) as progress:
+    lengths.sort(key=lambda item: (-item[0], item[1]))
+    seconds = {song_id: length for length, song_id in lengths}
+    jobs = ({"song_id": song_id, "key": keys[song_id], "tracks": songs[song_id]} for _, song_id in lengths)
+    with StageProgress(stage, len(lengths), sum(seconds.values()), console) as progress:
         for outcome in run_songs(task, jobs, options, lambda job: song_memory(job["tracks"])):
-            tracks = songs[outcome["song_id"]]
+            song_id = outcome["song_id"]
             if outcome["status"] == "failed":
                 message = f"{outcome['message']}; please report this with the trace:\n{outcome['trace']}"
-                refused.append(quarantine_row(tracks[0], stage, INTERNAL_ERROR, message, whole=True))
+                refused.append(quarantine_row(songs[song_id][0], stage, INTERNAL_ERROR, message, whole=True))
             elif outcome["status"] == "quarantined":
                 refused += outcome["quarantine"]
-            progress.advance(song_seconds(tracks), outcome["status"] != "ok")
+            progress.advance(seconds[song_id], outcome["status"] != "ok")
     return refused

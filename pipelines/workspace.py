@@ -22,15 +22,21 @@ from fxnorm.settings import hash_of
 from fxnorm.statistics import Statistics
 from fxnorm.version import VERSION
 from pipelines.runner import PipelineError
+from pipelines.song_rows import Rows, SongRows, without_songs
 
 QUARANTINING_STAGES = ("ingest", "analyze", "normalize")
 
-Rows = list[dict[str, Any]]
+TRACK_ORDER = [("song_id", "ascending"), ("stem", "ascending"), ("part", "ascending")]
 
 
 def song_key(song_id: str, song_hash: str, config_hash: str) -> str:
     """Name of a stage's result for one song: the same input and configuration give the same name."""
     return hash_of([song_id, song_hash, config_hash])
+
+
+def song_keys(songs: SongRows, config_hash: str) -> dict[str, str]:
+    """By song id, the name of a stage's result."""
+    return {song: song_key(song, song_hash, config_hash) for song, song_hash in songs.first("song_hash").items()}
 
 
 class Workspace:
@@ -79,29 +85,31 @@ class Workspace:
         return read_manifest(self.catalog, DRAFT) or read_manifest(self.catalog, PUBLISHED) or Manifest()
 
     def save_draft(
-        self, stage: str, tables: Mapping[str, pa.Table], config: Mapping[str, Any], drop: Sequence[str] = ()
+        self, stage: str, tables: Mapping[str, TableFile], config: Mapping[str, Any], drop: Sequence[str] = ()
     ) -> Manifest:
-        """Store a stage's tables and name them in the draft, together with tracks and quarantine as they now are.
+        """Name a stage's tables in the draft, together with tracks and quarantine as they now are.
 
         Args:
             stage: the stage that made them.
-            tables: by name.
+            tables: by name, as they were stored.
             config: the stage's configuration.
             drop: tables of later stages that this stage's result has made obsolete.
         """
         refused = self.quarantine()
-        refused_songs = {row["song_id"] for row in refused}
-        accepted = [row for row in self.ingested() if row["song_id"] not in refused_songs]
-        everything = {
+        accepted = without_songs(self.ingested(), {row["song_id"] for row in refused})
+        stored = {
             **tables,
-            "tracks": pa.Table.from_pylist(accepted, schema=schemas.TRACKS),
-            "quarantine": pa.Table.from_pylist(refused, schema=schemas.QUARANTINE),
+            "tracks": self.store("tracks", accepted),
+            "quarantine": self.store("quarantine", pa.Table.from_pylist(refused, schema=schemas.QUARANTINE)),
         }
-        stored: dict[str, TableFile] = {name: store_table(self.catalog, name, t) for name, t in everything.items()}
         manifest = self.draft().without_tables(*drop).with_stage(stage, stored, config)
         manifest = Manifest(manifest.tables, manifest.config, VERSION)
         (self.catalog / DRAFT).write_bytes(manifest.to_json())
         return manifest
+
+    def store(self, name: str, table: pa.Table) -> TableFile:
+        """Write a table of the catalog; it belongs to nothing before a draft names it."""
+        return store_table(self.catalog, name, table)
 
     def publish(self) -> bool:
         """Make the draft the catalog, in one step; False if it is the catalog already."""
@@ -126,7 +134,7 @@ class Workspace:
             raise PipelineError(f"{self.target}: not analysed yet; run 'fxnorm-data analyze' first")
         return table_to_statistics(read_table(location))
 
-    def ingested(self) -> Rows:
+    def ingested(self) -> pa.Table:
         """Rows of all files of all songs that passed ingest, sorted by song, stem and part.
 
         Their split is that of the last analysis where it has moved the song, else that of the corpus.
@@ -137,8 +145,8 @@ class Workspace:
         location = self._work / "ingested.parquet"
         if not location.exists():
             raise PipelineError(f"{self.target}: nothing ingested yet; run 'fxnorm-data ingest' first")
-        moves = self.moves()
-        return [_moved(row, moves) for row in _tracks(read_table(location))]
+        tracks, moves = _tracks(read_table(location)), self.moves()
+        return _moved(tracks, moves) if moves else tracks
 
     def save_moves(self, moves: Mapping[str, Move]) -> None:
         """Keep which songs are in another split than their corpus says, by song id."""
@@ -152,28 +160,23 @@ class Workspace:
             return {}
         return {song_id: Move(**move) for song_id, move in json.loads(location.read_bytes()).items()}
 
-    def previously_ingested(self) -> Rows:
+    def previously_ingested(self) -> pa.Table:
         """Rows of the ingest before this one; empty for the first."""
         location = self._work / "ingested.parquet"
-        return _tracks(read_table(location)) if location.exists() else []
+        return _tracks(read_table(location)) if location.exists() else schemas.TRACKS.empty_table()
 
-    def save_ingested(self, rows: Rows) -> None:
+    def save_ingested(self, tracks: pa.Table) -> None:
         """Replace the rows of all songs that passed ingest."""
-        ordered = sorted(rows, key=lambda row: (row["song_id"], row["stem"], row["part"]))
-        write_table(self._work / "ingested.parquet", pa.Table.from_pylist(ordered, schema=schemas.TRACKS))
+        write_table(self._work / "ingested.parquet", tracks.sort_by(TRACK_ORDER))
 
-    def accepted_songs(self, before: str) -> dict[str, Rows]:
+    def accepted_songs(self, before: str) -> SongRows:
         """By song id, the rows of the stems of all songs that no stage before ``before`` has refused.
 
         Files of one stem are one row, and files that are not in use have none; see catalogs.material.
         """
         stages = QUARANTINING_STAGES[: QUARANTINING_STAGES.index(before)]
         refused = {row["song_id"] for row in self.quarantine(stages)}
-        songs: dict[str, Rows] = {}
-        for row in self.ingested():
-            if row["song_id"] not in refused:
-                songs.setdefault(row["song_id"], []).append(row)
-        return {song_id: stem_rows(rows) for song_id, rows in songs.items()}
+        return SongRows(without_songs(self.ingested(), refused), stem_rows)
 
     def quarantine(self, stages: Iterable[str] = QUARANTINING_STAGES) -> Rows:
         """Rows that the stages have refused, sorted."""
@@ -190,25 +193,33 @@ class Workspace:
         (self._work / f"quarantine-{stage}.json").write_bytes(json.dumps(ordered, indent=1).encode())
 
 
-def _tracks(table: pa.Table) -> Rows:
-    """Rows of the tracks table; those of earlier versions get what these left out."""
-    return [
-        {
-            "part": row["stem"],
-            "used": True,
-            "instruments": [],
-            "errata": [],
-            "corpus_split": row["split"],
-            **row,
-        }
-        for row in table.to_pylist()
+def _moved(tracks: pa.Table, moves: Mapping[str, Move]) -> pa.Table:
+    """Tracks with the splits that songs were moved to, unless the corpus says another split of them by now."""
+    splits = [
+        moves[song].split if song in moves and moves[song].corpus_split == corpus_split else corpus_split
+        for song, corpus_split in zip(tracks["song_id"].to_pylist(), tracks["corpus_split"].to_pylist(), strict=True)
     ]
+    column = tracks.schema.get_field_index("split")
+    return tracks.set_column(column, tracks.schema.field(column), pa.array(splits, pa.string()))
 
 
-def _moved(row: dict[str, Any], moves: Mapping[str, Move]) -> dict[str, Any]:
-    """A row of tracks with the split that its song was moved to, unless the corpus says another split by now."""
-    move = moves.get(row["song_id"])
-    return row if move is None or move.corpus_split != row["corpus_split"] else {**row, "split": move.split}
+def _tracks(table: pa.Table) -> pa.Table:
+    """The tracks table; that of an earlier version gets the columns that it left out."""
+    absent = set(schemas.TRACKS.names) - set(table.column_names)
+    if not absent:
+        return table
+    empty = pa.array([[]] * table.num_rows, pa.list_(pa.string()))
+    defaults = {
+        "part": table["stem"],
+        "used": pa.array([True] * table.num_rows),
+        "instruments": empty,
+        "errata": empty,
+        "corpus_split": table["split"],
+    }
+    for name in sorted(absent):
+        column = defaults.get(name, pa.nulls(table.num_rows, schemas.TRACKS.field(name).type))
+        table = table.append_column(name, column)
+    return table.select(schemas.TRACKS.names).cast(schemas.TRACKS)
 
 
 def quarantine_row(

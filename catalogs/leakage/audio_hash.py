@@ -36,7 +36,7 @@ def audio_hash(audio: NDArray[np.float32]) -> str | None:
     digest = hashlib.blake2b(digest_size=16)
     for channel in range(audio.shape[1]):
         for start in range(0, end, _BLOCK):
-            digest.update(_integers(audio[start : min(start + _BLOCK, end), channel]))
+            digest.update(_integers(audio[start : min(start + _BLOCK, end), channel]).data)
     return digest.hexdigest()
 
 
@@ -51,7 +51,9 @@ def _extent(audio: NDArray[np.float32]) -> tuple[int, int]:
     """First sample that is not zero at 16 bits, and one past the last; both 0 where there is none."""
     starts = range(0, audio.shape[0], _BLOCK)
     first = next((start + sounding[0] for start in starts if (sounding := _sounding(audio, start)).size), 0)
-    end = next((start + sounding[-1] + 1 for start in reversed(starts) if (sounding := _sounding(audio, start)).size), 0)
+    end = next(
+        (start + sounding[-1] + 1 for start in reversed(starts) if (sounding := _sounding(audio, start)).size), 0
+    )
     return int(first), int(end)
 
 

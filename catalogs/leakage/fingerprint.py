@@ -112,9 +112,7 @@ def _power(mono: NDArray[np.float32], window: NDArray[np.float32], first: int, e
     return power
 
 
-def _pair_peaks(
-    times: NDArray[np.int64], steps: NDArray[np.int64]
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _pair_peaks(times: NDArray[np.int64], steps: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Values and times of the landmarks that begin at each peak."""
     values, starts = [np.zeros(0, np.uint32)], [np.zeros(0, np.uint32)]
     made = np.zeros(times.size, np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,9 +25,13 @@ LEAST_VOTES = 20
 """Landmarks that have to agree beside the share: fewer can agree by chance where songs overlap for seconds only."""
 
 INDEXED_LANDMARKS = 1 << 24
-"""Landmarks in the index that candidates are looked up in (200 MB); beyond, an equal sample of each song's is taken."""
+"""Landmarks in the index that candidates are looked up in (400 MB); beyond, an equal sample of each song's is taken."""
+
+INDEXED_PER_SONG = 64
+"""Landmarks of each song, on average, that are in the index of however many songs."""
 
 LEAST_SAMPLED_VOTES = 4
+"""Sampled landmarks that have to agree before two songs are compared."""
 
 Kind = Literal["exact", "near", "partial", "name"]
 
@@ -55,13 +59,13 @@ class KnownSong:
         place: where it is.
         name: artist and title, folded.
         hashes: hash of the decoded audio by stem, of those that are not silent.
-        landmarks: of the mixture or the sum of the stems.
+        read_landmarks: reads those of the mixture or the sum of the stems.
     """
 
     place: SongPlace
     name: Name
     hashes: Mapping[str, str]
-    landmarks: Landmarks
+    read_landmarks: Callable[[], Landmarks]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +75,8 @@ class Pair:
     Attributes:
         a: the one.
         b: the other.
-        kind: ``exact`` (decoded audio of a stem or of the mixtures is the same), ``near`` (the fingerprints agree), or a
-            candidate: ``partial`` (they agree in part), ``name`` (only the names agree).
+        kind: ``exact`` (decoded audio of a stem or of the mixtures is the same), ``near`` (the fingerprints agree), or
+            a candidate: ``partial`` (they agree in part), ``name`` (only the names agree).
         same_audio: stems whose decoded audio is the same; ``drums = percussion`` where they have two names.
         same_name: whether artist and title agree.
         match: agreement of the fingerprints, None where they have nothing in common.
@@ -131,7 +135,7 @@ def _judge(a: KnownSong, b: KnownSong) -> Pair | None:
         if mine == theirs
     )
     same_name = a.name.may_be(b.name)
-    match = match_landmarks(a.landmarks, b.landmarks)
+    match = match_landmarks(a.read_landmarks(), b.read_landmarks())
     share = match.share if match is not None and match.votes >= LEAST_VOTES else 0.0
     kind: Kind
     if same_audio:
@@ -165,15 +169,12 @@ def _together(marks: Iterable[tuple[int, Hashable]]) -> Iterator[tuple[int, int]
         yield from itertools.combinations(sorted(numbers), 2)
 
 
-def _similar_fingerprints(songs: Sequence[KnownSong], indexed: int = INDEXED_LANDMARKS) -> Iterator[tuple[int, int]]:
+def _similar_fingerprints(songs: Sequence[KnownSong]) -> Iterator[tuple[int, int]]:
     """Pairs of songs of which enough landmarks agree at one offset.
 
     Landmarks are looked up in an inverted index: all of them sorted by value, with song and time.
     """
-    keep_one_in = 1
-    while sum(len(song.landmarks) for song in songs) > keep_one_in * indexed:
-        keep_one_in *= 2
-    sampled = [_sample(song.landmarks, keep_one_in) for song in songs]
+    sampled, keep_one_in = _sample_songs(songs, max(INDEXED_LANDMARKS, INDEXED_PER_SONG * len(songs)))
     if not sampled:
         return
     least = max(LEAST_SAMPLED_VOTES, LEAST_VOTES // keep_one_in)
@@ -192,8 +193,27 @@ def _similar_fingerprints(songs: Sequence[KnownSong], indexed: int = INDEXED_LAN
         yield from ((number, int(other)) for other in _agreeing(owners[theirs], offsets, least))
 
 
+def _sample_songs(songs: Sequence[KnownSong], most: int) -> tuple[list[Landmarks], int]:
+    """Landmarks of all songs, one in so many of each, so that they are at most ``most`` together."""
+    keep_one_in, total = 1, 0
+    sampled: list[Landmarks] = []
+    for song in songs:
+        sampled.append(_sample(song.read_landmarks(), keep_one_in))
+        total += len(sampled[-1])
+        while total > most:
+            keep_one_in *= 2
+            sampled = [_sample(landmarks, keep_one_in) for landmarks in sampled]
+            total = sum(map(len, sampled))
+    return sampled, keep_one_in
+
+
 def _sample(landmarks: Landmarks, keep_one_in: int) -> Landmarks:
-    """The landmarks of every n-th value, chosen by value: of equal songs the same (n a power of two)."""
+    """The landmarks of some values only, chosen by value: the same of equal songs.
+
+    Args:
+        landmarks: all, or a sample with a smaller ``keep_one_in``.
+        keep_one_in: a power of two.
+    """
     if keep_one_in == 1:
         return landmarks
     scattered = landmarks.values * np.uint32(2_654_435_761) >> np.uint32(16)

@@ -2,27 +2,99 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any
+import functools
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from catalogs.catalog import Catalog
 from catalogs.leakage.fingerprint import Landmarks
-from catalogs.leakage.names import canonical_name
+from catalogs.leakage.names import Name, canonical_name
 from catalogs.leakage.pairs import KnownSong, SongPlace, evidence_in_words, find_pairs
 from catalogs.manifest import CatalogError
+from catalogs.storage import Location
 
 LISTED = 10
 """Pairs that an error names."""
 
-NO_LANDMARKS = Landmarks(np.zeros(0, np.uint32), np.zeros(0, np.uint32))
+REMEMBERED_GROUPS = 8
+"""Row groups of a table whose landmarks are kept, 10 MB each."""
+
+TRACK_COLUMNS = ["song_id", "split", "artist", "title", "native_id"]
 
 
 class LeakageError(ValueError):
     """A song stands in two splits."""
+
+
+class FingerprintTable:
+    """A table ``fingerprints`` that is read a row group at a time, so that its landmarks need not fit into memory.
+
+    Args:
+        location: the Parquet file.
+    """
+
+    def __init__(self, location: Location) -> None:
+        source = location.filesystem.open_input_file(location.path)
+        self._file = pq.ParquetFile(source, page_checksum_verification=True)
+        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        self._starts = [0, *np.cumsum(sizes).tolist()]
+        self._group = functools.lru_cache(REMEMBERED_GROUPS)(self._read_group)
+
+    def songs(self, tracks: pa.Table, label: str) -> list[KnownSong]:
+        """The songs of the table.
+
+        Args:
+            tracks: rows of these songs, with TRACK_COLUMNS.
+            label: path or URI of the catalog.
+        """
+        named = _names_and_splits(tracks)
+        table = self._file.read(["song_id", "stem", "role", "audio_hash"])
+        columns = (table[name].to_pylist() for name in table.column_names)
+        hashes: dict[str, dict[str, str]] = {}
+        whole: dict[str, int] = {}
+        for row, (song_id, stem, role, hashed) in enumerate(zip(*columns, strict=True)):
+            of_song = hashes.setdefault(song_id, {})
+            if hashed is not None:
+                of_song[stem] = hashed
+            if role != "stem":
+                whole[song_id] = row
+        return [
+            KnownSong(
+                SongPlace(label, song_id, named[song_id][1]),
+                named[song_id][0],
+                of_song,
+                functools.partial(self._landmarks, whole[song_id]),
+            )
+            for song_id, of_song in hashes.items()
+        ]
+
+    def _landmarks(self, row: int) -> Landmarks:
+        group = bisect.bisect_right(self._starts, row) - 1
+        values, times = self._group(group)
+        place = row - self._starts[group]
+        return Landmarks(_list_of(values, place), _list_of(times, place))
+
+    def _read_group(self, group: int) -> tuple[pa.ListArray, pa.ListArray]:
+        table = self._file.read_row_group(group, ["landmarks", "times"]).combine_chunks()
+        return table["landmarks"].chunk(0), table["times"].chunk(0)
+
+
+def _list_of(column: pa.ListArray, row: int) -> np.ndarray:
+    return column[row].values.to_numpy()
+
+
+def _names_and_splits(tracks: pa.Table) -> dict[str, tuple[Name, str]]:
+    named: dict[str, tuple[Name, str]] = {}
+    columns = (tracks[name].to_pylist() for name in TRACK_COLUMNS)
+    for song_id, split, artist, title, native_id in zip(*columns, strict=True):
+        if song_id not in named:
+            named[song_id] = canonical_name(artist, title, native_id), split
+    return named
 
 
 def read_songs(catalog: Catalog, label: str | None = None) -> list[KnownSong]:
@@ -33,53 +105,20 @@ def read_songs(catalog: Catalog, label: str | None = None) -> list[KnownSong]:
         label: what to call it; its path by default.
 
     Raises:
-        CatalogError: the catalog was made before there were fingerprints.
+        CatalogError: the catalog was made before there were fingerprints, or a table cannot be read.
     """
     label = catalog.location.path if label is None else label
-    if "fingerprints" not in catalog.manifest.tables:
+    entry = catalog.manifest.tables.get("fingerprints")
+    if entry is None:
         raise CatalogError(
             f"{label}: the catalog has no fingerprints, so that no duplicates can be found; bring it up to date with "
             "'fxnorm-data analyze', 'normalize' and 'publish', or with the 'build-catalog' that made it"
         )
-    tracks = catalog.table("tracks", ["song_id", "split", "artist", "title", "native_id"]).to_pylist()
-    return list(songs_of_table(catalog.table("fingerprints"), {row["song_id"]: row for row in tracks}, label))
-
-
-def songs_of_table(table: pa.Table, tracks: Mapping[str, Mapping[str, Any]], label: str) -> Iterator[KnownSong]:
-    """The songs of a table ``fingerprints``, whose rows of one song lie together.
-
-    Args:
-        table: the table.
-        tracks: a row of ``tracks`` for each song, by song id.
-        label: path or URI of the catalog.
-    """
-    song_ids, stems, hashes = (table.column(name).to_pylist() for name in ("song_id", "stem", "audio_hash"))
-    values, times = (_arrays(table.column(name)) for name in ("landmarks", "times"))
-    songs: dict[str, dict[str, str]] = {}
-    landmarks: dict[str, Landmarks] = {}
-    for song_id, stem, hashed, value, time in zip(song_ids, stems, hashes, values, times, strict=True):
-        found = songs.setdefault(song_id, {})
-        if hashed is not None:
-            found[stem] = hashed
-        if value is not None and time is not None:
-            landmarks[song_id] = Landmarks(value, time)
-    for song_id, found in songs.items():
-        track = tracks[song_id]
-        yield KnownSong(
-            SongPlace(label, song_id, track["split"]),
-            canonical_name(track["artist"], track["title"], track["native_id"]),
-            found,
-            landmarks.get(song_id, NO_LANDMARKS),
-        )
-
-
-def _arrays(column: pa.ChunkedArray) -> Iterator[np.ndarray | None]:
-    """The lists of a column as views of its memory."""
-    for chunk in column.chunks:
-        content = chunk.values.to_numpy(zero_copy_only=True)
-        offsets, valid = chunk.offsets.to_numpy(), chunk.is_valid().to_numpy(zero_copy_only=False)
-        for row in range(len(chunk)):
-            yield content[offsets[row] : offsets[row + 1]] if valid[row] else None
+    tracks = catalog.table("tracks", TRACK_COLUMNS)
+    try:
+        return FingerprintTable(catalog.location / entry.path).songs(tracks, label)
+    except (OSError, pa.ArrowException) as error:
+        raise CatalogError(f"{label}/{entry.path}: cannot be read ({error})") from None
 
 
 def refuse_leaks(catalog: Catalog, splits: Mapping[str, str]) -> None:

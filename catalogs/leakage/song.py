@@ -1,4 +1,4 @@
-"""The fingerprint of one song: its stems are handed in one after the other, rows of the table ``fingerprints`` come out."""
+"""The fingerprint of one song: its stems are handed in one after the other, and rows of its table come out."""
 
 from __future__ import annotations
 

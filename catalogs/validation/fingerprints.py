@@ -94,7 +94,7 @@ CHECKS = (
         (
             Rule(
                 "fingerprints.audio_in_one_split",
-                "Songs with the same decoded audio of a stem are in the same split, so that no test song is trained on.",
+                "Songs that share the decoded audio of a stem are in one split, so that no test song is trained on.",
                 "Remove one of the two songs from the corpus, or analyze without --keep-splits.",
                 equal("split", "twin_split"),
                 "{split}",

@@ -68,6 +68,10 @@ WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes on thi
 AddressOption = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="Address of a Ray cluster; default this machine.")
 ]
+ErrorsOption = Annotated[
+    int | None,
+    typer.Option("--max-errors", min=0, help="Stop a stage when it has refused more songs than this; default never."),
+]
 CompatOption = Annotated[bool, typer.Option("--reference-compat", help="Reproduce the published code's deviations.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Measure stems raw, or effect by effect as published.")]
 TestOption = Annotated[bool, typer.Option("--include-test-songs", help="Let test songs into the statistics.")]

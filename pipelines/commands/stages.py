@@ -14,6 +14,7 @@ from pipelines.commands.options import (
     CorpusOption,
     EffectsOption,
     ErrataOption,
+    ErrorsOption,
     InverseOption,
     KeepSplitsOption,
     LayoutOption,
@@ -58,6 +59,7 @@ def ingest(
     errata: ErrataOption = None,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Find the songs of a corpus, probe and hash their files, quarantine what cannot be used.
 
@@ -69,7 +71,7 @@ def ingest(
     workspace = Workspace(out)
     source = corpus_source(corpus, root, pattern, split, roles, sources, corpus_option, errata)
     with workspace.locked():
-        run(workspace, source, RunOptions(workers, address), console())
+        run(workspace, source, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors
@@ -82,6 +84,7 @@ def analyze(
     reference_compat: CompatOption = False,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Measure the features and the quality of ingested stems, and the statistics of the corpus.
 
@@ -94,7 +97,7 @@ def analyze(
     workspace = Workspace(catalog)
     config = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse), keep_splits)
     with workspace.locked():
-        run(workspace, config, RunOptions(workers, address), console())
+        run(workspace, config, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors
@@ -113,6 +116,7 @@ def normalize(
     segment_seconds: SegmentOption = 5.0,
     workers: WorkersOption = None,
     address: AddressOption = None,
+    max_errors: ErrorsOption = None,
 ) -> None:
     """Normalise analysed stems into audio shards.
 
@@ -136,7 +140,7 @@ def normalize(
     )
     workspace = Workspace(catalog)
     with workspace.locked():
-        run(workspace, config, RunOptions(workers, address), console())
+        run(workspace, config, RunOptions(workers, address, max_errors), console())
 
 
 @reporting_errors

@@ -19,7 +19,7 @@ from catalogs import corpora
 from catalogs.audio_file import AudioFileError, content_hash, decode, path_to_uri
 from catalogs.corpora import CorpusFile, CorpusSong
 from catalogs.faults import REMEDIES, Fault
-from catalogs.ingest import SongIngest, ingest_song, known_tracks, load_song, mark_duplicates
+from catalogs.ingest import KnownTracks, SongIngest, ingest_song, load_song, mark_duplicates
 from catalogs.schemas import QUARANTINE, TRACKS
 from tests.ugly_files import (
     FRAMES,
@@ -34,6 +34,10 @@ from tests.ugly_files import (
 
 NOBODY = 65_534
 DOCUMENT = Path(__file__).parents[2] / "docs" / "input-files.md"
+
+
+def known_tracks(rows: list[dict[str, object]]) -> KnownTracks:
+    return KnownTracks(pa.Table.from_pylist(rows, schema=TRACKS))
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,9 @@ def test_a_plan_counts_what_is_used(truth: dict[str, list[TrueSong]]) -> None:
     songs = truth["medleydb"]
     root = songs[0].others[0].parents[1]
     plan = plan_build(Source("medleydb", root), NormalizationConfig(), RunOptions(workers=1))
-    assert (plan.songs, plan.refused) == (2, 0)
-    assert plan.stem_seconds == pytest.approx(sum(song.stem_seconds for song in songs))
-    assert plan.input_bytes == sum(file.path.stat().st_size for song in songs for file in song.files)
+    assert (plan.songs, plan.refused.value, plan.probed) == (2, 0, 2)
+    assert plan.stem_seconds.value == pytest.approx(sum(song.stem_seconds for song in songs))
+    assert plan.input_bytes.value == sum(file.path.stat().st_size for song in songs for file in song.files)
 
 
 def test_errata_are_counted_and_can_be_left_out(truth: dict[str, list[TrueSong]], tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_rows_of_a_version_that_knew_one_file_for_each_stem_are_read(tmp_path: P
     songs = workspace.accepted_songs(before="analyze")
     assert {row["stem"] for rows in songs.values() for row in rows} == {"drums", "vocals", "mixture"}
     workspace.save_ingested(workspace.previously_ingested())
-    assert workspace.ingested() == sorted(
+    assert workspace.ingested().to_pylist() == sorted(
         [{**row, "instruments": [], "errata": []} for row in tracks.to_pylist()],
         key=lambda row: (row["song_id"], row["stem"]),
     )
