@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from catalogs.catalog import Catalog
-from catalogs.leakage import Pair, evidence_in_words, find_pairs, read_songs
+from catalogs.leakage import Pair, SongPlace, evidence_in_words, find_pairs, read_songs
 
 COUNTED = {
     "leaks": "one song in two splits",
@@ -67,7 +65,14 @@ def verdict_of(pair: Pair) -> str:
 
 def leaks_to_json(view: LeaksView) -> dict[str, Any]:
     """The view for a program."""
-    pairs = [{**dataclasses.asdict(pair), "verdict": verdict_of(pair)} for pair in view.pairs]
+    pairs = [
+        {
+            **dataclasses.asdict(pair),
+            "verdict": verdict_of(pair),
+            "score": None if pair.match is None else pair.match.score,
+        }
+        for pair in view.pairs
+    ]
     return {"songs": view.songs, "counts": view.counts, "pairs": pairs}
 
 
@@ -75,22 +80,15 @@ def print_leaks(view: LeaksView, console: Console) -> None:
     """Print the counts and every pair."""
     counted = ", ".join(f"{view.counts[name]} {name} ({meaning})" for name, meaning in COUNTED.items())
     console.print(f"{view.songs} songs: {counted}", soft_wrap=True, markup=False)
-    if not view.pairs:
-        return
     several = len({place.catalog for pair in view.pairs for place in (pair.a, pair.b)}) > 1
-    table = Table()
-    for heading in ("", "kind", "song", "split", "song", "split", "evidence"):
-        table.add_column(heading)
     for name in COUNTED:
         for pair in view.pairs:
             if verdict_of(pair) == name:
-                songs = (
-                    text
-                    for place in (pair.a, pair.b)
-                    for text in (
-                        escape(f"{place.song_id}\n{place.catalog}" if several else place.song_id),
-                        place.split,
-                    )
-                )
-                table.add_row(name.removesuffix("s"), pair.kind, *songs, escape(evidence_in_words(pair)))
-    console.print(table)
+                songs = " = ".join(_described(place, several) for place in (pair.a, pair.b))
+                line = f"{name.removesuffix('s')} ({pair.kind}): {songs}: {evidence_in_words(pair)}"
+                console.print(line, soft_wrap=True, markup=False)
+
+
+def _described(place: SongPlace, with_catalog: bool) -> str:
+    where = f", {place.catalog}" if with_catalog else ""
+    return f"{place.song_id} ({place.split}{where})"

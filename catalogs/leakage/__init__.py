@@ -1,7 +1,7 @@
 """The same song under two names: fingerprints, and pairs of songs with evidence; docs/leakage.md has the numbers."""
 
 from catalogs.leakage.fingerprint import Landmarks, find_landmarks
-from catalogs.leakage.pairs import KnownSong, Pair, evidence_in_words, find_pairs
+from catalogs.leakage.pairs import KnownSong, Pair, SongPlace, evidence_in_words, find_pairs
 from catalogs.leakage.read import FingerprintTable, LeakageError, read_songs, refuse_leaks
 from catalogs.leakage.song import SongFingerprint, fingerprint_song
 from catalogs.leakage.splits import Move, moves_to_strictest
@@ -14,6 +14,7 @@ __all__ = [
     "Move",
     "Pair",
     "SongFingerprint",
+    "SongPlace",
     "evidence_in_words",
     "find_landmarks",
     "find_pairs",

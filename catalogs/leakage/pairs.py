@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalogs.leakage.fingerprint import Landmarks
-from catalogs.leakage.match import Match, expand_ranges, match_landmarks
+from catalogs.leakage.match import Match, find_equal, match_landmarks
 from catalogs.leakage.names import Name
 
-NEAR_SHARE = 0.08
-"""Share of landmarks at one offset from which two songs are the same; docs/leakage.md has the margins on both sides."""
+NEAR_SCORE = 0.06
+"""Score from which two songs are the same; docs/leakage.md has the margins on both sides."""
 
-PARTIAL_SHARE = 0.03
-"""Share from which two songs may have a part in common: a remix, another version of the same recordings."""
+PARTIAL_SCORE = 0.02
+"""Score from which two songs may have a part in common: a remix, a loop, another version of the same recordings."""
 
-LEAST_VOTES = 20
-"""Landmarks that have to agree beside the share: fewer can agree by chance where songs overlap for seconds only."""
+LEAST_VOTES = 40
+"""Landmarks that have to agree, whatever the score: fewer agree by chance where songs overlap for seconds only."""
 
 INDEXED_LANDMARKS = 1 << 24
 """Landmarks in the index that candidates are looked up in (400 MB); beyond, an equal sample of each song's is taken."""
@@ -136,13 +136,13 @@ def _judge(a: KnownSong, b: KnownSong) -> Pair | None:
     )
     same_name = a.name.may_be(b.name)
     match = match_landmarks(a.read_landmarks(), b.read_landmarks())
-    share = match.share if match is not None and match.votes >= LEAST_VOTES else 0.0
+    score = match.score if match is not None and match.votes >= LEAST_VOTES else 0.0
     kind: Kind
     if same_audio:
         kind = "exact"
-    elif share >= NEAR_SHARE:
+    elif score >= NEAR_SCORE:
         kind = "near"
-    elif share >= PARTIAL_SHARE:
+    elif score >= PARTIAL_SCORE:
         kind = "partial"
     elif same_name:
         kind = "name"
@@ -184,9 +184,7 @@ def _similar_fingerprints(songs: Sequence[KnownSong]) -> Iterator[tuple[int, int
     times = np.concatenate([landmarks.times for landmarks in sampled])[order]
     owners = np.repeat(np.arange(len(sampled), dtype=np.uint32), [len(landmarks) for landmarks in sampled])[order]
     for number, landmarks in enumerate(sampled):
-        first = np.searchsorted(values, landmarks.values, side="left")
-        found = np.searchsorted(values, landmarks.values, side="right") - first
-        mine, theirs = expand_ranges(first, found)
+        mine, theirs = find_equal(landmarks.values, values)
         later = owners[theirs] > number
         mine, theirs = mine[later], theirs[later]
         offsets = times[theirs].astype(np.int64) - landmarks.times[mine]

@@ -802,7 +802,7 @@ def test_unknown_names_are_refused(rows: Rows, tmp_path: Path) -> None:
 
 def test_rule_that_cannot_be_evaluated_is_an_error(rows: Rows) -> None:
     tables = {name: conform(name, table) for name, table in frames_of(rows).items()}
-    evidence = Evidence(tables, {}, None, False, DEFAULT_EFFECTS, 0.1, False)
+    evidence = Evidence(tables, {}, None, False, False, DEFAULT_EFFECTS, 0.1, False)
     rule = Rule("tracks.wrong", "", "", matches("song_id", "("), "", "")
     check = Check("tracks", lambda evidence: evidence.tables["tracks"], (rule,))
     with pytest.raises(RuntimeError, match=r"rule tracks\.wrong could not be evaluated"):

@@ -131,5 +131,5 @@ def test_a_catalog_without_fingerprints_is_refused_with_the_remedy(tmp_path: Pat
     small = write_small_catalog(tmp_path)
     tables = {name: table for name, table in small.manifest.tables.items() if name != "fingerprints"}
     (small.location / PUBLISHED).write_bytes(Manifest(tables, {}, "0.0.0").to_json())
-    with pytest.raises(CatalogError, match="no fingerprints.*'fxnorm-data analyze'"):
+    with pytest.raises(CatalogError, match=r"no fingerprints.*'fxnorm-data analyze'"):
         check_leakage(Catalog.open(tmp_path), {"train": [SONGS[0]], "test": [SONGS[1]]})
