@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -79,8 +80,8 @@ class Catalog:
             )
         return cls(location, manifest)
 
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """A table as pyarrow.
+    def table(self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
+        """A table as pyarrow, or some columns and rows of it.
 
         Raises:
             CatalogError: the catalog has no such table or column, or its file is gone or damaged.
@@ -90,9 +91,17 @@ class Catalog:
             have = ", ".join(sorted(self.manifest.tables)) or "none"
             raise CatalogError(f"{self.location.path}: no table {name!r}; there are: {have}")
         try:
-            return read_table(self.location / entry.path, columns)
+            return read_table(self.location / entry.path, columns, rows)
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(f"{self.location.path}/{entry.path}: cannot be read ({error})") from None
+
+    def columns(self, name: str) -> list[str]:
+        """Names of a table's columns, as they are stored.
+
+        Raises:
+            CatalogError: as for :meth:`table`.
+        """
+        return self.table(name, rows=pc.scalar(False)).column_names
 
     def frame(self, name: str, columns: list[str] | None = None) -> pd.DataFrame:
         """A table as pandas."""
@@ -176,7 +185,7 @@ class Catalog:
     def _stored(self) -> dict[str, StoredSong]:
         if self._songs is None:
             songs: dict[str, StoredSong] = {}
-            for row in self.table("shards").to_pylist():
+            for row in _rows(self.table("shards")):
                 song = songs.get(row["song_id"])
                 if song is None:
                     song = songs[row["song_id"]] = StoredSong(
@@ -190,6 +199,12 @@ class Catalog:
                 song.frames[row["stem"]] = row["frames"]
             self._songs = songs
         return self._songs
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Rows as dictionaries, some thousand at a time."""
+    for batch in table.to_batches(max_chunksize=10_000):
+        yield from batch.to_pylist()
 
 
 __all__ = ["Catalog", "CatalogError", "StoredSong", "schemas"]

@@ -7,6 +7,7 @@ does not exist for a reader.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -73,6 +74,10 @@ class Manifest:
     def to_json(self) -> bytes:
         """The file's content; the same for the same catalog."""
         return (json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n").encode()
+
+    def fingerprint(self) -> str:
+        """First 16 digits of the BLAKE2b-128 of the file's content."""
+        return hashlib.blake2b(self.to_json(), digest_size=16).hexdigest()[:16]
 
 
 def read_manifest(catalog: Location, name: str = PUBLISHED) -> Manifest | None:

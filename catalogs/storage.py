@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
@@ -80,9 +81,13 @@ class Location:
 
     def file_names(self) -> set[str]:
         """Names of the files directly in this folder; empty if there is no folder."""
+        return set(self.file_sizes())
+
+    def file_sizes(self) -> dict[str, int]:
+        """Bytes of the files directly in this folder, by name; empty if there is no folder."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
         found = self.filesystem.get_file_info(selector)
-        return {info.base_name for info in found if info.type == pafs.FileType.File}
+        return {info.base_name: info.size for info in found if info.type == pafs.FileType.File}
 
     def read_bytes(self) -> bytes:
         """Content of the file."""
@@ -173,15 +178,20 @@ class HashingStream(io.RawIOBase):
         return self._digest.hexdigest()
 
 
-def read_table(location: Location, columns: list[str] | None = None) -> pa.Table:
+def read_table(location: Location, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
     """Read a Parquet file, verifying its checksums.
+
+    Args:
+        location: of the file.
+        columns: names of those to read; all by default.
+        rows: condition on those to read; row groups that cannot hold any are not read.
 
     Raises:
         FileNotFoundError: no such file.
         OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
     with location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns, page_checksum_verification=True)
+        return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:

@@ -209,8 +209,9 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
             for song, table in zip(kept, read_ahead(read_table, folder, map(features_file, kept.values())), strict=True)
             for item in _written(features, table, splits[song], song in contributing)
         )
+    hashes: list[str] = []
     if config.mode == "sequential":
-        statistics = _sequential(workspace, config, songs, list(contributing), statistics, options, console)
+        statistics, hashes = _sequential(workspace, config, songs, list(contributing), statistics, options, console)
     workspace.save_measured(statistics)
     workspace.save_draft(
         STAGE,
@@ -220,7 +221,7 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
             "fingerprints": fingerprints,
             "statistics": workspace.store("statistics", statistics_to_table(statistics)),
         },
-        as_json(config),
+        {**as_json(config), "sequential_hashes": hashes},
         drop=("shards", "receipts", "targets"),
     )
     return statistics
@@ -294,17 +295,23 @@ def _sequential(
     raw: Statistics,
     options: RunOptions,
     console: Console,
-) -> Statistics:
-    """Measure each feature on stems that the effects before it have normalised, as the published averages were made."""
+) -> tuple[Statistics, list[str]]:
+    """Measure each feature on stems that the effects before it have normalised, as the published averages were made.
+
+    Returns:
+        the statistics, and what the results of each pass depend on beside the audio.
+    """
     folder = workspace.folder(FOLDER)
     first, *later = DEFAULT_EFFECTS
     sums = {key: value for key, value in raw.sums.items() if key[1] == first}
-    hashes = songs.first("song_hash")
+    song_hashes = songs.first("song_hash")
+    stage_hashes = []
     for index, feature in enumerate(later, start=1):
         preceding = Statistics(dict(sums), "sequential")
         effects = DEFAULT_EFFECTS[:index]
         stage_hash = hash_of([config.features_hash(), feature, preceding.fingerprint()])
-        keys = {song: song_key(song, hashes[song], stage_hash) for song in contributing}
+        stage_hashes.append(stage_hash)
+        keys = {song: song_key(song, song_hashes[song], stage_hash) for song in contributing}
         task = AnalyzeSong(workspace.target, config, preceding, effects)
         refused = run_stage(f"{STAGE} {feature}", task, songs, keys, folder, _is_done, options, console)
         if refused:
@@ -312,4 +319,4 @@ def _sequential(
         tables = read_ahead(read_table, folder, map(features_file, keys.values()))
         stems = (item for table in tables for item in table_to_features(table))
         sums.update(measure_statistics(stems, "sequential", [feature]).sums)
-    return Statistics(dict(sorted(sums.items())), "sequential")
+    return Statistics(dict(sorted(sums.items())), "sequential"), stage_hashes

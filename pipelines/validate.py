@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 
-from catalogs import schemas
 from catalogs.catalog import Catalog
 from catalogs.manifest import DRAFT, PUBLISHED, read_manifest
-from catalogs.validation import ValidationReport, render_page, validate_tables
+from catalogs.validation import ValidationReport, render_page, validate_catalog
 from fxnorm.chain import LOUDNESS_TOLERANCE_LU
 from fxnorm.settings import DEFAULT_EFFECTS, EFFECTS
+from pipelines.progress import LOG_INTERVAL_SECONDS
 from pipelines.runner import PipelineError
 from pipelines.workspace import Workspace
 
@@ -37,13 +37,10 @@ def validate(workspace: Workspace, console: Console, verify_hashes: bool = False
     if manifest is None:
         raise PipelineError(f"{workspace.target}: no catalog here; build one with 'fxnorm-data build-catalog'")
     catalog = Catalog.open(workspace.target, name)
-    frames: dict[str, pd.DataFrame] = {
-        table: catalog.frame(table) for table in schemas.TABLES if table in manifest.tables
-    }
+    progress = _Progress(console)
     normalized = manifest.config.get("normalize", {})
-    report = validate_tables(
-        frames,
-        root=workspace.target,
+    report = validate_catalog(
+        catalog,
         allow_test_songs=bool(manifest.config.get("analyze", {}).get("include_test", False)),
         keep_splits=bool(manifest.config.get("analyze", {}).get("keep_splits", False)),
         effects=_effects(normalized),
@@ -51,6 +48,7 @@ def validate(workspace: Workspace, console: Console, verify_hashes: bool = False
         loudness_tolerance=COMPAT_LOUDNESS_TOLERANCE_LU
         if normalized.get("reference_compat")
         else LOUDNESS_TOLERANCE_LU,
+        report=progress,
     )
     (workspace.catalog / PAGE).write_bytes(render_page(report, f"Validation of {workspace.target}").encode())
     checked = [result for result in report.results if result.status != "skipped"]
@@ -73,6 +71,19 @@ def validate(workspace: Workspace, console: Console, verify_hashes: bool = False
     if len(failures) > LISTED:
         console.print(f"  and {len(failures) - LISTED} more, see the page", style="red")
     return report
+
+
+class _Progress:
+    """A line now and then, where there are many songs to check."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed = time.monotonic()
+
+    def __call__(self, songs: int) -> None:
+        if time.monotonic() - self._printed >= LOG_INTERVAL_SECONDS:
+            self._printed = time.monotonic()
+            self._console.print(f"validate  {songs} songs checked", soft_wrap=True)
 
 
 def publish(workspace: Workspace, console: Console) -> None:

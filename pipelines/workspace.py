@@ -18,6 +18,7 @@ from catalogs.manifest import DRAFT, PUBLISHED, Manifest, TableFile, read_manife
 from catalogs.material import stem_rows
 from catalogs.statistics_file import statistics_to_table, table_to_statistics
 from catalogs.storage import Location, read_table, write_table
+from catalogs.versions import publish
 from fxnorm.settings import hash_of
 from fxnorm.statistics import Statistics
 from fxnorm.version import VERSION
@@ -25,6 +26,9 @@ from pipelines.runner import PipelineError
 from pipelines.song_rows import Rows, SongRows, without_songs
 
 QUARANTINING_STAGES = ("ingest", "analyze", "normalize")
+
+PARTS = ("", "tables", "shards", "report", "versions", "work", "work/ingest", "work/features", "work/normalized")
+"""Folders of a catalog, in which a killed run may leave files that it was writing."""
 
 TRACK_ORDER = [("song_id", "ascending"), ("stem", "ascending"), ("part", "ascending")]
 
@@ -72,7 +76,7 @@ class Workspace:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise PipelineError(f"{folder}: another run is building this catalog; wait for it to end") from None
-            for part in ("", "tables", "shards", "report", "work", "work/features", "work/normalized"):
+            for part in PARTS:
                 (self.catalog / part if part else self.catalog).remove_temporaries()
             yield
 
@@ -113,11 +117,7 @@ class Workspace:
 
     def publish(self) -> bool:
         """Make the draft the catalog, in one step; False if it is the catalog already."""
-        draft = self.draft()
-        if read_manifest(self.catalog, PUBLISHED) == draft:
-            return False
-        (self.catalog / PUBLISHED).write_bytes(draft.to_json())
-        return True
+        return publish(self.catalog, self.draft())
 
     def save_measured(self, statistics: Statistics) -> None:
         """Keep the corpus' own statistics, whatever the stems are normalised to."""

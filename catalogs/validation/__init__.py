@@ -2,6 +2,6 @@
 
 from catalogs.validation.page import render_page
 from catalogs.validation.report import Failure, RuleResult, ValidationReport
-from catalogs.validation.validate import validate_tables
+from catalogs.validation.validate import validate_catalog, validate_tables
 
-__all__ = ["Failure", "RuleResult", "ValidationReport", "render_page", "validate_tables"]
+__all__ = ["Failure", "RuleResult", "ValidationReport", "render_page", "validate_catalog", "validate_tables"]

@@ -9,8 +9,8 @@ from catalogs.validation.evidence import KEYS, Evidence
 from catalogs.validation.rule import Check, Rule, empty, holds
 
 
-def column_checks(table: str) -> tuple[Check, ...]:
-    """The shared rules, for one table of :data:`catalogs.schemas.TABLES`."""
+def column_checks(table: str, once: bool = False) -> tuple[Check, ...]:
+    """The shared rules, for one table of :data:`catalogs.schemas.TABLES`; ``once`` for one whose rows are no song's."""
 
     def columns(evidence: Evidence) -> pd.DataFrame:
         names = pd.Series(TABLES[table].names, dtype=object)
@@ -41,6 +41,7 @@ def column_checks(table: str) -> tuple[Check, ...]:
                     f"the {table} table has no column {{column}}",
                 ),
             ),
+            once=True,
         ),
         Check(
             table,
@@ -55,5 +56,6 @@ def column_checks(table: str) -> tuple[Check, ...]:
                     "no usable value in: {missing}",
                 ),
             ),
+            once=once,
         ),
     )

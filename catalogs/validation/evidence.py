@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from catalogs.schemas import TABLES
+from catalogs.validation.facts import Facts
 
 KEYS = ("song_id", "stem")
 """Columns that name a row in every frame."""
@@ -26,6 +27,7 @@ class Evidence:
         tables: tables by name. Each has exactly the columns of its schema; a value of the wrong type, or a
             blank text, is null. ``statistics`` also has ``song_id`` (null) and ``stem`` (the source).
         columns: names of the columns each table came with.
+        facts: what concerns songs that are not among those in ``tables``.
         filesystem: the catalog's folder, or None where the audio cannot be looked at.
         allow_test_songs: whether songs of the test split may contribute to statistics.
         keep_splits: whether a song may stand in two splits.
@@ -36,6 +38,7 @@ class Evidence:
 
     tables: Mapping[str, pd.DataFrame]
     columns: Mapping[str, frozenset[str]]
+    facts: Facts
     filesystem: pafs.FileSystem | None
     allow_test_songs: bool
     keep_splits: bool
@@ -44,22 +47,24 @@ class Evidence:
     verify_hashes: bool
 
 
-def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
+def conform(name: str, table: pd.DataFrame, columns: Collection[str] | None = None) -> pd.DataFrame:
     """The columns of a table's schema, in plain types: float64, or objects with None for null.
 
     Args:
         name: name of the table, a key of :data:`catalogs.schemas.TABLES`.
         table: the table; further columns are ignored, absent ones become null.
+        columns: names of the columns that are wanted; by default those of the schema.
     """
     absent: list[object] = [None] * len(table)
-    columns = {
+    values = {
         field.name: _values(table[field.name].tolist() if field.name in table else absent, field.type)
         for field in TABLES[name]
+        if columns is None or field.name in columns
     }
     if name == "statistics":
-        columns["song_id"] = pd.Series([None] * len(table), dtype=object)
-        columns["stem"] = columns["source"]
-    return pd.DataFrame(columns)
+        values["song_id"] = pd.Series([None] * len(table), dtype=object)
+        values["stem"] = values["source"]
+    return pd.DataFrame(values)
 
 
 def _values(values: list[object], dtype: pa.DataType) -> pd.Series:
@@ -143,12 +148,6 @@ def stems_in_use(tracks: pd.DataFrame) -> pd.DataFrame:
     used = tracks[tracks["used"].ne(False)]
     longest = used.groupby(list(KEYS), dropna=False)["catalog_frames"].transform("max")
     return used.assign(role=used["role"].replace("raw", "stem"), catalog_frames=longest)
-
-
-def most_common(values: pd.Series) -> str | None:
-    """The most frequent text that is not null; None where there is none."""
-    counts = values.value_counts()
-    return str(counts.index[0]) if len(counts) else None
 
 
 def listed(flags: pd.DataFrame, where: pd.Series) -> pd.Series:

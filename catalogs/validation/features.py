@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, most_common, stems_in_use
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, stems_in_use
 from catalogs.validation.rule import Check, Rule, empty, equal, holds, one_of, unique, within
 from catalogs.validation.spectrum import bins_outside, length, maximum
 from fxnorm.settings import GATE_DBFS, SPECTRUM_BINS
@@ -41,12 +41,11 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
     )
     near_gate = (frame["peak_dbfs"] - GATE_DBFS).abs() <= GATE_ROUNDING_DB
     below_gate = (frame["peak_dbfs"].isna() | (frame["peak_dbfs"] <= GATE_DBFS)).astype(object)
-    config = most_common(frame["analysis_hash"])
     return frame.drop(columns=["eq", "panning", "notes"]).assign(
         measured_silent=listed(has, silent.eq(True)),
         unexplained=listed(~has & unexplained, silent.eq(False)),
         below_gate=below_gate.where(~near_gate, None),
-        common_analysis_hash=config,
+        common_analysis_hash=evidence.facts.configurations["features"],
         compression_whole=frame["compression_mean_db"].notna() == frame["compression_std_db"].notna(),
         eq_bins=frame["eq"].map(length),
         eq_bad=frame["eq"].map(lambda bins: bins_outside(bins, 0.0, np.inf)),

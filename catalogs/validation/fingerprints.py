@@ -6,16 +6,8 @@ import pandas as pd
 
 from catalogs.schemas import MIXTURE, STORED_ROLES, SUM
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import (
-    KEYS,
-    Evidence,
-    attach,
-    cover,
-    first_of,
-    most_common,
-    one_split_wanted,
-    stems_in_use,
-)
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, one_split_wanted, stems_in_use
+from catalogs.validation.facts import Twin
 from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique
 from catalogs.validation.tracks import HASH
 
@@ -31,7 +23,7 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
     of_whole_song = frame["role"].isin((MIXTURE, SUM))
     whole_songs = of_whole_song.groupby(frame["song_id"]).transform("sum")
     return frame.drop(columns=["landmarks", "times"]).assign(
-        common_analysis_hash=most_common(frame["analysis_hash"]),
+        common_analysis_hash=evidence.facts.configurations["fingerprints"],
         landmark_count=lengths["landmarks"],
         time_count=lengths["times"],
         placed=(lengths["landmarks"].notna() == of_whole_song).astype(object),
@@ -43,8 +35,13 @@ def _against_tracks(evidence: Evidence) -> pd.DataFrame:
     frame = evidence.tables["fingerprints"][[*KEYS, "song_hash", "audio_hash"]]
     columns = {"track_song_hash": "song_hash", "split": "split"}
     joined = attach(frame, evidence.tables["tracks"], columns, ("song_id",))
+    twins = [
+        evidence.facts.audio_twins.get(audio_hash, Twin(song, split))
+        for audio_hash, song, split in zip(joined["audio_hash"], joined["song_id"], joined["split"], strict=True)
+    ]
     return joined.assign(
-        twin=first_of(joined, "audio_hash", "song_id"), twin_split=first_of(joined, "audio_hash", "split")
+        twin=pd.Series([twin.song_id for twin in twins], index=joined.index, dtype=object),
+        twin_split=pd.Series([twin.split for twin in twins], index=joined.index, dtype=object),
     )
 
 

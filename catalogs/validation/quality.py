@@ -8,7 +8,7 @@ from catalogs.quality.decibels import BOUND_DB
 from catalogs.quality.excerpts import MARGIN
 from catalogs.schemas import STORED_ROLES
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, most_common, stems_in_use
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, stems_in_use
 from catalogs.validation.rule import Check, Rule, at_most, empty, equal, holds, one_of, unique, within
 
 LEVELS = (
@@ -41,7 +41,7 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
     )
     everywhere = pd.Series(True, index=frame.index)
     return frame.assign(
-        common_analysis_hash=most_common(frame["analysis_hash"]),
+        common_analysis_hash=evidence.facts.configurations["quality"],
         levels_outside=listed(levels, everywhere),
         shares_outside=listed(shares, everywhere),
         misplaced=listed(misplaced, everywhere),

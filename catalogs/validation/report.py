@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Status = Literal["passed", "failed", "skipped"]
@@ -57,6 +57,16 @@ class RuleResult:
     def passed(self) -> bool:
         """Whether the rule was checked and no row breaks it."""
         return self.status == "passed"
+
+    def and_in(self, other: RuleResult, listed: int) -> RuleResult:
+        """The outcome of the same rule in this part of a table and another, with at most so many failures listed."""
+        return replace(
+            self,
+            status="failed" if "failed" in (self.status, other.status) else self.status,
+            checked=self.checked + other.checked,
+            failing=self.failing + other.failing,
+            failures=(self.failures + other.failures)[:listed],
+        )
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ class Check:
         rules: the rules, in the order of the report.
         needs: further tables that the frame is built from.
         skip: says why the rules cannot be checked, or None where they can.
+        once: the frame is about the catalog as a whole, not about its songs.
     """
 
     suite: str
@@ -127,3 +128,4 @@ class Check:
     rules: tuple[Rule, ...]
     needs: tuple[str, ...] = ()
     skip: Callable[[Evidence], str | None] = field(default=_always)
+    once: bool = False

@@ -11,7 +11,7 @@ import pyarrow.fs as pafs
 
 from catalogs.schemas import SPLITS, STORED_ROLES
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import KEYS, Evidence, attach, cover, first_of, most_common, stems_in_use
+from catalogs.validation.evidence import KEYS, Evidence, attach, cover, first_of, stems_in_use
 from catalogs.validation.rule import Check, Rule, at_most, equal, holds, one_of, unique, within
 from fxnorm.settings import SAMPLE_RATE
 
@@ -37,12 +37,13 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
     frame = evidence.tables["shards"]
     segment_frames = frame["segment_frames"].where(frame["segment_frames"] > 0)
     inside = frame["shard"].map(is_inside).astype(object)
+    shared = frame["shard"].isin(list(evidence.facts.shard_songs))
     return frame.assign(
         inside=inside.where(frame["shard"].notna(), None),
         song_shard=first_of(frame, "song_id", "shard"),
-        shard_song=first_of(frame, "shard", "song_id"),
+        shard_song=frame["shard"].map(evidence.facts.shard_songs).astype(object).where(shared, frame["song_id"]),
         first_shard_hash=first_of(frame, "shard", "shard_hash"),
-        common_normalization_hash=most_common(frame["normalization_hash"]),
+        common_normalization_hash=evidence.facts.configurations["shards"],
         expected_segments=np.ceil(frame["frames"] / segment_frames),
         peak_limit=20.0 * np.log10(frame["scale"].where(frame["scale"] > 0)) + PEAK_ROUNDING_DB,
     )

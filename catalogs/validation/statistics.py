@@ -89,7 +89,7 @@ def _test_songs_allowed(evidence: Evidence) -> str | None:
 
 
 CHECKS = (
-    *column_checks("statistics"),
+    *column_checks("statistics", once=True),
     Check(
         "statistics",
         _rows,
@@ -199,6 +199,7 @@ CHECKS = (
                 "mean loudness of {source}: {loudness_mean} LUFS",
             ),
         ),
+        once=True,
     ),
     Check(
         "statistics",

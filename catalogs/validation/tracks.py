@@ -8,6 +8,7 @@ import pandas as pd
 from catalogs.schemas import EXCLUDED, MATERIALS, MIXTURE, ROLES, SPLITS
 from catalogs.validation.columns import column_checks
 from catalogs.validation.evidence import Evidence, first_of, one_split_wanted
+from catalogs.validation.facts import Twin, sources_of
 from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique, within
 from fxnorm.settings import SAMPLE_RATE
 
@@ -19,8 +20,7 @@ URI = "^[A-Za-z][A-Za-z0-9+.-]*://[!-~]+$"
 
 
 def _songs(evidence: Evidence) -> pd.DataFrame:
-    count = evidence.tables["tracks"]["song_id"].nunique()
-    return pd.DataFrame({"song_id": [None], "stem": [None], "songs": [count]})
+    return pd.DataFrame({"song_id": [None], "stem": [None], "songs": [evidence.facts.songs]})
 
 
 def _rows(evidence: Evidence) -> pd.DataFrame:
@@ -34,27 +34,29 @@ def _rows(evidence: Evidence) -> pd.DataFrame:
     unmixed = np.where(frame["role"] == "raw", "raw", "stem")
     expected_role = np.where(frame["stem"] == MIXTURE, "mixture", unmixed)
     prefixed = [song.startswith(f"{corpus}/") for song, corpus in zip(song_id, frame["corpus"], strict=True)]
-    sources = [_source(uri, stream) for uri, stream in zip(frame["uri"], frame["stream"], strict=True)]
+    sources = sources_of(frame)
+    as_mixture = frame["role"] == "mixture"
+    twice = [read in evidence.facts.read_twice for read in zip(sources, as_mixture, strict=True)]
+    twins = [
+        evidence.facts.twins.get(song_hash, Twin(song, split))
+        for song_hash, song, split in zip(frame["song_hash"], frame["song_id"], frame["split"], strict=True)
+    ]
     return frame.assign(
         expected_role=pd.Series(expected_role, dtype=object).where(frame["stem"].notna(), None),
         expected_frames=expected_frames,
         frames_error=(frame["catalog_frames"] - expected_frames).abs(),
         id_has_corpus=pd.Series(prefixed, index=frame.index, dtype=object),
-        source=pd.Series(sources, index=frame.index, dtype=object),
-        as_mixture=frame["role"] == "mixture",
+        source=sources,
+        read_once=pd.Series([not flag for flag in twice], index=frame.index, dtype=object),
         material=material,
         song_material=first_of(frame.assign(material=material), "song_id", "material"),
         excluded_unused=(~used | (frame["stem"] != EXCLUDED)).astype(object),
         song_split=first_of(frame, "song_id", "split"),
         first_song_hash=first_of(frame, "song_id", "song_hash"),
         song_stems=is_material.groupby(song_id).transform("sum"),
-        twin=first_of(frame, "song_hash", "song_id"),
-        twin_split=first_of(frame, "song_hash", "split"),
+        twin=pd.Series([twin.song_id for twin in twins], index=frame.index, dtype=object),
+        twin_split=pd.Series([twin.split for twin in twins], index=frame.index, dtype=object),
     ).drop(columns=["title", "artist", "genre", "licence", "provenance", "bleed"])
-
-
-def _source(uri: str | None, stream: float) -> str | None:
-    return uri if uri is None or np.isnan(stream) else f"{uri}, stream {stream:.0f}"
 
 
 CHECKS = (
@@ -72,6 +74,7 @@ CHECKS = (
                 "the tracks table names no song",
             ),
         ),
+        once=True,
     ),
     Check(
         "tracks",
@@ -161,7 +164,7 @@ CHECKS = (
                 "tracks.file_read_once",
                 "No file, or stream of a file, is read for two stems; the mixture may be the sum of the stems' files.",
                 "Two patterns of the corpus layout match one file; make them exclusive.",
-                unique("source", "as_mixture"),
+                holds("read_once"),
                 "{source}",
                 "{source} is read for more than one stem",
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.fs as pafs
 
+from catalogs.catalog import Catalog
 from catalogs.schemas import TABLES
 from catalogs.validation.evidence import KEYS, Evidence, conform, open_root
+from catalogs.validation.facts import gather_facts
+from catalogs.validation.parts import CatalogParts
 from catalogs.validation.report import Failure, RuleResult, ValidationReport
 from catalogs.validation.rule import Check, Rule
 from catalogs.validation.suites import CHECKS, RULES
@@ -59,9 +62,11 @@ def validate_tables(
     """
     _refuse_unknown("table", tables, TABLES)
     _refuse_unknown("rule", rules or (), RULES)
+    conformed = {name: conform(name, table) for name, table in tables.items()}
     evidence = Evidence(
-        tables={name: conform(name, table) for name, table in tables.items()},
+        tables=conformed,
         columns={name: frozenset(map(str, table.columns)) for name, table in tables.items()},
+        facts=gather_facts(lambda name, columns: conformed.get(name)),
         filesystem=open_root(root),
         allow_test_songs=allow_test_songs,
         keep_splits=keep_splits,
@@ -69,9 +74,78 @@ def validate_tables(
         loudness_tolerance=loudness_tolerance,
         verify_hashes=verify_hashes,
     )
+    return ValidationReport(tuple(_judge(_Engine(), CHECKS, evidence, rules)))
+
+
+def validate_catalog(
+    catalog: Catalog,
+    allow_test_songs: bool = False,
+    effects: Sequence[str] = DEFAULT_EFFECTS,
+    *,
+    keep_splits: bool = False,
+    verify_hashes: bool = False,
+    loudness_tolerance: float = 0.1,
+    rules: Collection[str] | None = None,
+    rows: int | None = None,
+    report: Callable[[int], None] = lambda songs: None,
+) -> ValidationReport:
+    """Check every rule on a stored catalog, some songs at a time; memory does not grow with their number.
+
+    The outcome is that of :func:`validate_tables`; only the order of the listed failures may differ.
+
+    Args:
+        catalog: an open catalog, published or draft.
+        allow_test_songs: see :func:`validate_tables`, as the options that follow.
+        effects: the same.
+        keep_splits: the same.
+        verify_hashes: the same.
+        loudness_tolerance: the same.
+        rules: the same.
+        rows: of ``tracks`` that are looked at at a time; by default as many as take half a gigabyte.
+        report: told the number of songs checked so far.
+
+    Raises:
+        ValueError: a name in ``rules`` is unknown.
+        CatalogError: a table cannot be read.
+    """
+    _refuse_unknown("rule", rules or (), RULES)
+    parts = CatalogParts(catalog, rows)
+    facts = parts.facts()
+    filesystem = open_root(pafs.SubTreeFileSystem(catalog.location.path, catalog.location.filesystem))
+
+    def evidence_of(tables: Mapping[str, pd.DataFrame]) -> Evidence:
+        return Evidence(
+            tables={name: conform(name, table) for name, table in tables.items()},
+            columns=parts.columns,
+            facts=facts,
+            filesystem=filesystem,
+            allow_test_songs=allow_test_songs,
+            keep_splits=keep_splits,
+            effects=tuple(effects),
+            loudness_tolerance=loudness_tolerance,
+            verify_hashes=verify_hashes,
+        )
+
+    found: dict[str, RuleResult] = {}
     engine = _Engine()
+    for result in _judge(engine, [check for check in CHECKS if check.once], evidence_of(parts.whole()), rules):
+        found[result.rule] = result
+    checked = 0
+    for tables in parts:
+        for result in _judge(engine, [check for check in CHECKS if not check.once], evidence_of(tables), rules):
+            earlier = found.get(result.rule)
+            found[result.rule] = result if earlier is None else earlier.and_in(result, LISTED_FAILURES)
+        if "tracks" in tables and "song_id" in tables["tracks"]:
+            checked += tables["tracks"]["song_id"].nunique()
+            report(checked)
+    return ValidationReport(tuple(found[name] for name in RULES if name in found))
+
+
+def _judge(
+    engine: _Engine, checks: Sequence[Check], evidence: Evidence, rules: Collection[str] | None
+) -> list[RuleResult]:
     results: list[RuleResult] = []
-    for check in CHECKS:
+    for check in checks:
         wanted = [rule for rule in check.rules if rules is None or rule.name in rules]
         if wanted:
             reason = _missing(check, evidence) or check.skip(evidence)
@@ -79,7 +153,7 @@ def validate_tables(
                 results += [_skipped(check, rule, reason) for rule in wanted]
             else:
                 results += engine.judge(check, wanted, evidence)
-    return ValidationReport(tuple(results))
+    return results
 
 
 def _refuse_unknown(kind: str, names: Collection[str], known: Collection[str]) -> None:
@@ -146,6 +220,9 @@ class _Engine:
                 "return_unexpected_index_query": False,
             },
         )
+        self._context.validation_definitions.delete(name)
+        self._context.suites.delete(name)
+        self._source.delete_asset(name)
         return {result.expectation_config.meta["rule"]: result for result in outcome.results}
 
     def _build(self, rule: Rule) -> Any:

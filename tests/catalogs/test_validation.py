@@ -18,9 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalogs.catalog import Catalog
+from catalogs.manifest import Manifest, TableFile
 from catalogs.schemas import TABLES
-from catalogs.validation import ValidationReport, render_page, validate_tables
+from catalogs.validation import ValidationReport, render_page, validate_catalog, validate_tables
 from catalogs.validation.evidence import Evidence, conform
+from catalogs.validation.facts import Facts
 from catalogs.validation.rule import Check, Rule, matches
 from catalogs.validation.suites import CHECKS, RULES
 from catalogs.validation.validate import LISTED_FAILURES, _Engine
@@ -665,6 +668,47 @@ def test_corruption_is_found(
     assert result.checked >= result.failing
 
 
+def stored(rows: Rows, root: Path) -> Catalog:
+    """The tables as files of a catalog, each as Parquet holds it; skips what no Parquet column can hold."""
+    manifest = Manifest()
+    for name, frame in frames_of(rows).items():
+        try:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pytest.skip("a Parquet column holds values of one type")
+        (root / "tables").mkdir(exist_ok=True)
+        pq.write_table(table, root / "tables" / f"{name}.parquet")
+        manifest = manifest.with_stage(name, {name: TableFile(f"tables/{name}.parquet", len(frame), "")}, {})
+    (root / "catalog.json").write_bytes(manifest.to_json())
+    return Catalog.open(root)
+
+
+FIRST_CORRUPTIONS = {rule: corrupt for rule, corrupt, _ in reversed(CORRUPTIONS)}
+
+
+@pytest.mark.parametrize("rule", FIRST_CORRUPTIONS)
+def test_corruption_is_found_by_a_catalog_in_parts(rows: Rows, tmp_path: Path, rule: str) -> None:
+    FIRST_CORRUPTIONS[rule](rows, tmp_path)
+    catalog = stored(rows, tmp_path)
+    frames = {name: catalog.frame(name) for name in rows}
+    whole = validate_tables(frames, tmp_path, verify_hashes=True, rules=[rule])
+    parts = validate_catalog(catalog, verify_hashes=True, rules=[rule], rows=1)
+    ((of_whole,), (of_parts,)) = whole.results, parts.results
+    assert (of_parts.status, of_parts.checked, of_parts.failing) == (
+        of_whole.status,
+        of_whole.checked,
+        of_whole.failing,
+    )
+    assert set(of_parts.failures) == set(of_whole.failures)
+
+
+def test_a_catalog_in_parts_is_judged_as_a_whole(rows: Rows, tmp_path: Path) -> None:
+    songs: list[int] = []
+    report = validate_catalog(stored(rows, tmp_path), verify_hashes=True, rows=1, report=songs.append)
+    assert report == validate_tables(frames_of(rows), tmp_path, verify_hashes=True)
+    assert songs == list(range(1, len({row["song_id"] for row in rows["tracks"]}) + 1))
+
+
 def test_one_corruption_does_not_hide_another(rows: Rows, tmp_path: Path) -> None:
     find(rows, "tracks", "demo/beta", "bass")["channels"] = 6
     find(rows, "shards", "demo/alpha", "vocals")["frames"] = 5
@@ -802,7 +846,7 @@ def test_unknown_names_are_refused(rows: Rows, tmp_path: Path) -> None:
 
 def test_rule_that_cannot_be_evaluated_is_an_error(rows: Rows) -> None:
     tables = {name: conform(name, table) for name, table in frames_of(rows).items()}
-    evidence = Evidence(tables, {}, None, False, False, DEFAULT_EFFECTS, 0.1, False)
+    evidence = Evidence(tables, {}, Facts(0, {}, {}, (), {}, {}), None, False, False, DEFAULT_EFFECTS, 0.1, False)
     rule = Rule("tracks.wrong", "", "", matches("song_id", "("), "", "")
     check = Check("tracks", lambda evidence: evidence.tables["tracks"], (rule,))
     with pytest.raises(RuntimeError, match=r"rule tracks\.wrong could not be evaluated"):

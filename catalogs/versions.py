@@ -1,0 +1,84 @@
+"""Earlier publications of a catalog: every one stays readable, under its number, until it is collected.
+
+``versions/<number>-<hash>.json`` is a copy of what ``catalog.json`` was. Tables and shards are named after their
+content, so that a later publication overwrites nothing that an earlier one names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from catalogs.catalog import Catalog
+from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
+from catalogs.storage import Location
+
+FOLDER = "versions"
+_NAME = re.compile(r"^(\d{6})-([0-9a-f]{16})\.json$")
+_NUMBERED = re.compile(r"^(?P<catalog>.+)#(?P<number>\d+)$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Version:
+    """A publication.
+
+    Attributes:
+        number: from 1, in the order of publication.
+        fingerprint: first 16 digits of the BLAKE2b-128 of the manifest.
+    """
+
+    number: int
+    fingerprint: str
+
+    @property
+    def path(self) -> str:
+        """Of the manifest, relative to the catalog."""
+        return f"{FOLDER}/{self.number:06}-{self.fingerprint}.json"
+
+
+def list_versions(catalog: Location) -> list[Version]:
+    """All publications that are still there, the first one first."""
+    matches = (_NAME.match(name) for name in (catalog / FOLDER).file_names())
+    return sorted((Version(int(m[1]), m[2]) for m in matches if m), key=lambda version: version.number)
+
+
+def publish(catalog: Location, manifest: Manifest) -> bool:
+    """Make a manifest the catalog, in one step; False if it is that already.
+
+    The publication before gets a number too if it has none yet, as in a catalog of an earlier package.
+    """
+    published = read_manifest(catalog)
+    if published is not None:
+        _keep(catalog, published)
+    if published == manifest:
+        return False
+    _keep(catalog, manifest)
+    (catalog / PUBLISHED).write_bytes(manifest.to_json())
+    return True
+
+
+def open_catalog(target: str | Path) -> Catalog:
+    """Open a catalog by path or URI; ``CATALOG#NUMBER`` is that version of it.
+
+    Raises:
+        CatalogError: no catalog there, or no such version.
+    """
+    numbered = _NUMBERED.match(str(target))
+    if numbered is None:
+        return Catalog.open(target)
+    path, number = numbered["catalog"], int(numbered["number"])
+    versions = list_versions(Location.parse(path))
+    for version in versions:
+        if version.number == number:
+            return Catalog.open(path, version.path)
+    have = ", ".join(str(version.number) for version in versions) or "none"
+    raise CatalogError(f"{path}: no version {number}; there are: {have}; 'fxnorm-data versions {path}' lists them")
+
+
+def _keep(catalog: Location, manifest: Manifest) -> None:
+    versions = list_versions(catalog)
+    if versions and versions[-1].fingerprint == manifest.fingerprint():
+        return
+    version = Version(versions[-1].number + 1 if versions else 1, manifest.fingerprint())
+    (catalog / version.path).write_bytes(manifest.to_json())
