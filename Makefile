@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks bench-export clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo
 
 bench-leaks: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant copies of the demo songs, and count what is found
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.leakage $(DEMO)/corpus --folder $(DEMO)/leakage
+
+bench-export: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Export the demo catalog into every format, and read it with litdata
+	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.export $(DEMO)/catalog
 
 # Apart from the environment: litdata asks for an older python-dateutil than the constraints, and for torchvision.
 $(LITDATA): $(STAMP)

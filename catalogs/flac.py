@@ -20,7 +20,9 @@ PCM_BITS = {"PCM_16": 16, "PCM_24": 24}
 COMPRESSION_LEVEL = 3
 """Of 0 to 8; against the default 5 a stem is encoded 1.3 and decoded 1.14 times as fast, and is 2.4 % larger."""
 
-_LEVELS = 8
+LEVELS = 8
+"""Highest level of compression, which libsndfile calls 1.0."""
+
 _WORD_BITS = 32
 
 
@@ -40,11 +42,23 @@ def encode_flac(
         rate: Hz.
         level: compression, 0 to 8; the audio does not depend on it.
     """
+    stream = io.BytesIO()
+    words = quantize(audio, scale, subtype)
+    soundfile.write(stream, words, rate, format="FLAC", subtype=subtype, compression_level=level / LEVELS)
+    return stream.getvalue()
+
+
+def quantize(audio: NDArray[np.float32], scale: float, subtype: str) -> NDArray[np.int32]:
+    """Round to PCM: the integers in the upper bits of 32, as libsndfile takes them.
+
+    Args:
+        audio: shape (samples, channels).
+        scale: samples are divided by this first.
+        subtype: ``PCM_16`` or ``PCM_24``.
+    """
     words = np.empty(audio.shape, dtype=np.int32)
     _quantize(audio, scale, PCM_BITS[subtype], words)
-    stream = io.BytesIO()
-    soundfile.write(stream, words, rate, format="FLAC", subtype=subtype, compression_level=level / _LEVELS)
-    return stream.getvalue()
+    return words
 
 
 @njit(cache=True, nogil=True)

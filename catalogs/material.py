@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from catalogs.schemas import MIXTURE
+from fxnorm.settings import SAMPLE_RATE
 
 Row = dict[str, Any]
 
@@ -14,6 +15,9 @@ PARTS = "parts"
 
 SUMMED = "summed"
 """Encoding of a stem that is the sum of several files: none of its files' encodings holds it without loss."""
+
+SIXTEEN_BIT_ENCODINGS = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
+"""Input encodings that 16-bit FLAC keeps without loss."""
 
 
 def stem_rows(tracks: Iterable[Row]) -> list[Row]:
@@ -40,3 +44,9 @@ def _stem_row(stem: str, rows: list[Row]) -> Row:
         return {**rows[0], **role}
     longest = max(rows, key=lambda row: row["catalog_frames"])
     return {**longest, **role, "encoding": SUMMED, PARTS: rows}
+
+
+def flac_subtype(row: Row) -> str:
+    """The smallest FLAC depth that keeps the audio of a stem's row as it is decoded, 24 bits at most."""
+    exact = row["encoding"] in SIXTEEN_BIT_ENCODINGS and row["sample_rate"] == SAMPLE_RATE
+    return "PCM_16" if exact else "PCM_24"

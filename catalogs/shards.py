@@ -196,6 +196,7 @@ def read_crop_into(
     segment_frames: int,
     output: Mapping[str, NDArray[np.float32]],
     metadata: pq.FileMetaData | None = None,
+    scaled: bool = True,
 ) -> None:
     """Read a stretch of a song into arrays that the caller has, such as parts of a tensor.
 
@@ -206,6 +207,7 @@ def read_crop_into(
         output: by stem, shape (samples, 2) and any strides, all of one length; filled, with zeros after the end of a
             stem that is shorter.
         metadata: the shard's footer, where it was read before.
+        scaled: multiply by the stem's scale; without it the samples are the stored integers over full scale.
 
     Raises:
         ShardError: as for :func:`read_crop`.
@@ -214,7 +216,30 @@ def read_crop_into(
     if start < 0:
         raise ValueError(f"a crop starts at 0 or later, got {start}")
     with _open_shard(location, metadata) as shard:
-        _fill(shard, start, segment_frames, output)
+        _fill(shard, start, segment_frames, output, scaled)
+
+
+def read_segment(
+    location: Location, segment: int, metadata: pq.FileMetaData | None = None
+) -> dict[str, tuple[int, bytes]]:
+    """One segment of a song as it is stored, not decoded.
+
+    Args:
+        location: shard file.
+        segment: number of the segment, from 0.
+        metadata: the shard's footer, where it was read before.
+
+    Returns:
+        by stem, samples per channel and a complete FLAC file; nothing for stems that end earlier.
+
+    Raises:
+        ShardError: as for :func:`read_crop`.
+    """
+    with _open_shard(location, metadata) as shard:
+        if segment >= shard.num_row_groups:
+            raise ShardError(f"no segment {segment}, there are {shard.num_row_groups}; run the build again")
+        table = shard.read_row_group(segment, columns=["stem", "frames", "flac"], use_threads=False)
+    return {row["stem"]: (row["frames"], row["flac"]) for row in table.to_pylist()}
 
 
 def read_shard_metadata(location: Location) -> pq.FileMetaData:
@@ -249,7 +274,13 @@ def _stem_names(shard: pq.ParquetFile) -> list[str]:
     return shard.read_row_group(0, columns=["stem"]).column("stem").to_pylist()
 
 
-def _fill(shard: pq.ParquetFile, start: int, segment_frames: int, output: Mapping[str, NDArray[np.float32]]) -> None:
+def _fill(
+    shard: pq.ParquetFile,
+    start: int,
+    segment_frames: int,
+    output: Mapping[str, NDArray[np.float32]],
+    scaled: bool = True,
+) -> None:
     frames = next((array.shape[0] for array in output.values()), 0)
     groups = range(start // segment_frames, min(-(-(start + frames) // segment_frames), shard.num_row_groups))
     columns = ["stem", "start", "frames", "scale", "flac"]
@@ -272,7 +303,7 @@ def _fill(shard: pq.ParquetFile, start: int, segment_frames: int, output: Mappin
             raise ShardError(
                 f"{row['stem']} at sample {row['start']}: {error}; delete the shard and run the build again"
             ) from None
-        if row["scale"] != 1.0:
+        if scaled and row["scale"] != 1.0:
             piece *= np.float32(row["scale"])
         filled[row["stem"]] = offset + length
     for name, end in filled.items():

@@ -86,17 +86,32 @@ def _sums(path: Path, table: object) -> dict[tuple[str, str], FeatureSum]:
 
 
 def write_published(statistics: Statistics, path: Path) -> None:
-    """Write statistics as the published code reads them: averages, smoothed once, float32 spectra."""
+    """Write statistics as the published code reads them, in one step: averages, smoothed once, float32 spectra.
+
+    Averages that were imported were smoothed when they were made, and are written as they came.
+    """
     table: dict[str, dict[str, np.ndarray]] = {feature: {} for feature in ("eq", "compression", "panning", "loudness")}
-    for source in statistics.sources:
-        targets = statistics.targets(source)
-        if targets.eq is not None:
-            table["eq"][source] = targets.eq.astype(np.float32)
-        if targets.panning is not None:
-            table["panning"][source] = targets.panning.astype(np.float32)
-        if targets.compression is not None:
-            table["compression"][source] = np.asarray([targets.compression.mean, targets.compression.std])
-        if targets.loudness is not None:
-            table["loudness"][source] = np.asarray([targets.loudness])
-    with path.open("wb") as stream:
-        np.save(stream, np.asarray(table, dtype=object))
+    for source, feature in statistics.sums:
+        average = _average(statistics, source, feature)
+        table[feature][source] = average.astype(np.float32) if feature in ("eq", "panning") else average
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as stream:
+            np.save(stream, np.asarray(table, dtype=object))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _average(statistics: Statistics, source: str, feature: str) -> np.ndarray:
+    """Average of a feature, smoothed as it is when it is used, unless it is smoothed already."""
+    if statistics.mode == "published":
+        return statistics.sums[source, feature].total
+    targets = statistics.targets(source)
+    averages = {
+        "eq": targets.eq,
+        "panning": targets.panning,
+        "compression": targets.compression and (targets.compression.mean, targets.compression.std),
+        "loudness": None if targets.loudness is None else (targets.loudness,),
+    }
+    return np.asarray(averages[feature])

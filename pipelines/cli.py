@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, look, sources, stages, statistics, stem, versions
+from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -32,6 +32,8 @@ for command in (
     look.inspect,
     look.quality,
     look.leaks,
+    interchange.export,
+    interchange.datasheet,
     versions.versions,
     versions.diff,
     versions.gc,

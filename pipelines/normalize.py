@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from catalogs.manifest import TableWriter
+from catalogs.material import flac_subtype
 from catalogs.shards import ShardDraft, ShardStem
 from catalogs.statistics_file import read_statistics, statistics_to_table
 from catalogs.storage import Location
@@ -34,9 +35,6 @@ FOLDER = "normalized"
 
 SHARD_KEY_LENGTH = 16
 """Digits of a result's key in the name of its shard."""
-
-SIXTEEN_BIT_ENCODINGS = ("PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW")
-"""Input encodings that 16-bit FLAC keeps without loss."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,9 +87,7 @@ class NormalizeSong:
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
             if track["role"] == "mixture":
-                exact = track["encoding"] in SIXTEEN_BIT_ENCODINGS and track["sample_rate"] == SAMPLE_RATE
-                subtype = "PCM_16" if exact else "PCM_24"
-                stem = ShardStem(name, "mixture", decode_stem(track, STAGE), subtype)
+                stem = ShardStem(name, "mixture", decode_stem(track, STAGE), flac_subtype(track))
             else:
                 targets = self.targets.get(name, Targets())
                 normalised, receipt = normalize_padded(

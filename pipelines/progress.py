@@ -21,10 +21,12 @@ class StageProgress:
         songs: songs to do.
         seconds: audio of these songs, all stems together, in seconds; None if it is not known yet.
         console: where to print.
+        things: what is counted.
     """
 
-    def __init__(self, stage: str, songs: int, seconds: float | None, console: Console) -> None:
+    def __init__(self, stage: str, songs: int, seconds: float | None, console: Console, things: str = "songs") -> None:
         self._stage = stage
+        self._things = things
         self._songs = songs
         self._seconds = seconds
         self._console = console
@@ -71,7 +73,7 @@ class StageProgress:
         speed = self._done_seconds / elapsed
         total = "" if self._seconds is None else f" of {self._seconds / 3600:.2f}"
         parts = [
-            f"{self._stage:<9} {self._done}/{self._songs} songs",
+            f"{self._stage:<9} {self._done}/{self._songs} {self._things}",
             f"{self._done_seconds / 3600:.2f}{total} hours of files",
             f"{speed:.1f} x real time" if self._done else "starting",
         ]

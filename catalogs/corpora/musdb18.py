@@ -1,18 +1,20 @@
 """MUSDB18: 150 songs as ``.stem.mp4`` files, each with five AAC streams.
 
 Layout: ``<root>/{train,test}/<Artist - Title>.stem.mp4``. The mixture is encoded separately, so that it
-differs from the sum of the stems by what the codec adds; audio is band-limited to 16 kHz.
+differs from the sum of the stems by what the codec adds; audio is band-limited to 16 kHz. ``tracklist.csv``, if
+there is one, says genre, source and licence of each song.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from catalogs.corpora.corpus import CorpusFile, CorpusSong, artist_and_title
 from catalogs.corpora.folders import check_split, nothing_found, split_entries, unreachable
+from catalogs.corpora.tracklist import ListedTrack, read_tracklist, track_key
 from catalogs.faults import Fault
 from catalogs.schemas import MIXTURE
 
@@ -59,7 +61,13 @@ def is_validation_song(name: str) -> bool:
 
 
 def musdb_song(
-    corpus: str, name: str, path: Path, split: str | None, files: dict[str, CorpusFile], faults: list[Fault]
+    corpus: str,
+    name: str,
+    path: Path,
+    split: str | None,
+    files: dict[str, CorpusFile],
+    faults: list[Fault],
+    tracklist: Mapping[str, ListedTrack],
 ) -> CorpusSong:
     """A song named ``Artist - Title`` of MUSDB18 or MUSDB18-HQ; ``split`` is its folder's, if known."""
     artist, title = artist_and_title(name)
@@ -68,7 +76,19 @@ def musdb_song(
         faults = [*faults, Fault("unknown_split", problem, path=path)]
     if split == "train" and is_validation_song(name):
         split = "validation"
-    return CorpusSong(corpus, name, title, artist, split or "train", None, files, tuple(faults))
+    known = tracklist.get(track_key(name), ListedTrack())
+    return CorpusSong(
+        corpus,
+        name,
+        title,
+        artist,
+        split or "train",
+        known.licence,
+        files,
+        tuple(faults),
+        genre=known.genre,
+        provenance=known.source,
+    )
 
 
 @dataclass(frozen=True)
@@ -87,13 +107,14 @@ class Musdb18:
     def songs(self, root: Path) -> Iterator[CorpusSong]:
         """Every ``.stem.mp4`` file; see Corpus."""
         found = False
+        tracklist = read_tracklist(root)
         for path, split, _ in split_entries(root, self.name, LOOKED_FOR, self.split):
             if path.name.lower().endswith(SUFFIX):
                 found = True
                 files = {stem: CorpusFile(path, stream) for stream, stem in enumerate(STREAMS)}
-                yield musdb_song(self.name, path.name[: -len(SUFFIX)], path, split, files, [])
+                yield musdb_song(self.name, path.name[: -len(SUFFIX)], path, split, files, [], tracklist)
             elif (fault := unreachable(path)) is not None:
                 found = True
-                yield musdb_song(self.name, path.name, path, split, {}, [fault])
+                yield musdb_song(self.name, path.name, path, split, {}, [fault], tracklist)
         if not found:
             raise nothing_found(root, self.name, LOOKED_FOR)

@@ -1,12 +1,12 @@
 """MUSDB18-HQ: the 150 songs of MUSDB18 as folders of uncompressed stems.
 
 Layout: ``<root>/{train,test}/<Artist - Title>/{mixture,drums,bass,other,vocals}.wav``; other audio formats in
-place of WAV are taken too.
+place of WAV are taken too. ``tracklist.csv`` is read as for MUSDB18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +24,7 @@ from catalogs.corpora.folders import (
     unreachable,
 )
 from catalogs.corpora.musdb18 import LICENCE, musdb_song
+from catalogs.corpora.tracklist import ListedTrack, read_tracklist
 from catalogs.schemas import MIXTURE
 
 STEMS = (MIXTURE, "drums", "bass", "other", "vocals")
@@ -55,17 +56,18 @@ class Musdb18Hq:
         Where no folder is named train or test, a folder has to hold a stem to be taken for a song.
         """
         found = False
+        tracklist = read_tracklist(root)
         for path, split, in_split in split_entries(root, self.name, LOOKED_FOR, self.split):
-            song = self._song(path, split)
+            song = self._song(path, split, tracklist)
             if song is not None and (in_split or song.files):
                 found = True
                 yield song
         if not found:
             raise nothing_found(root, self.name, LOOKED_FOR)
 
-    def _song(self, path: Path, split: str | None) -> CorpusSong | None:
+    def _song(self, path: Path, split: str | None, tracklist: Mapping[str, ListedTrack]) -> CorpusSong | None:
         if (fault := unreachable(path)) is not None:
-            return musdb_song(self.name, path.name, path, split, {}, [fault])
+            return musdb_song(self.name, path.name, path, split, {}, [fault], tracklist)
         if not is_folder(path):
             return None
         paths, faults = listed(path)
@@ -73,4 +75,4 @@ class Musdb18Hq:
         files, ambiguous = one_file_each(candidates)
         if not faults:
             faults = [*ambiguous, *missing_stems(STEMS, candidates, path)]
-        return musdb_song(self.name, path.name, path, split, files, faults)
+        return musdb_song(self.name, path.name, path, split, files, faults, tracklist)

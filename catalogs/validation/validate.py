@@ -190,7 +190,6 @@ class _Engine:
         )
         self._gx = gx
         self._context = gx.get_context(mode="ephemeral", project_config=settings)
-        self._source = self._context.data_sources.add_pandas("catalog")
         self._runs = 0
 
     def judge(self, check: Check, rules: Sequence[Rule], evidence: Evidence) -> Iterator[RuleResult]:
@@ -205,7 +204,8 @@ class _Engine:
     def _run(self, suite: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> dict[str, Any]:
         self._runs += 1
         name = f"{suite}-{self._runs}"
-        batch = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all rows")
+        source = self._context.data_sources.add_pandas(name)
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all rows")
         expectations = [self._build(rule) for rule in rules]
         definition = self._gx.ValidationDefinition(
             name=name,
@@ -222,7 +222,7 @@ class _Engine:
         )
         self._context.validation_definitions.delete(name)
         self._context.suites.delete(name)
-        self._source.delete_asset(name)
+        self._context.data_sources.delete(name)
         return {result.expectation_config.meta["rule"]: result for result in outcome.results}
 
     def _build(self, rule: Rule) -> Any:

@@ -45,8 +45,8 @@ def render_demo_corpus(
     The folder gets ``train``, ``validation`` and ``test`` (of every six songs the fourth and the sixth), in
     them a folder ``Freedoom - Title`` for each song with ``mixture.wav``, ``vocals.wav`` (an instrument: the
     melody), ``drums.wav``, ``bass.wav`` and ``other.wav``: 44.1 kHz, stereo, 16 bits, the mixture the sum of
-    the other four. LICENCES.txt and
-    demo-corpus.json lie beside them. The same arguments and packages give the same bytes; ``seed`` changes
+    the other four. LICENCES.txt, tracklist.csv
+    and demo-corpus.json lie beside them. The same arguments and packages give the same bytes; ``seed`` changes
     how the songs are mixed.
 
     A song that is there is left as it is; one that is not complete is made again. ``wheels`` is the folder of
@@ -57,8 +57,9 @@ def render_demo_corpus(
     if songs < 1 or seconds < _SHORTEST:
         raise DemoCorpusError(f"{songs} songs of {seconds} s: at least 1 song and {_SHORTEST} s are needed")
     sources = Sources.find(wheels)
+    from catalogs.corpora.tracklist import FILE_NAME
     from pipelines.demo.engineer import Engineer
-    from pipelines.demo.licences import licence_notice
+    from pipelines.demo.licences import licence_notice, tracklist
     from pipelines.demo.programme import choose_songs
 
     settings = {"version": _VERSION, "seconds": float(seconds), "seed": seed}
@@ -67,6 +68,7 @@ def render_demo_corpus(
     chosen = choose_songs(sources.wads, songs, seconds)
     out.mkdir(parents=True, exist_ok=True)
     _write(out / LICENCES, licence_notice(chosen, VIZDOOM, SOUNDFONT))
+    _write(out / FILE_NAME, tracklist(chosen))
     folders = []
     for number, song in enumerate(chosen):
         folder = out / _HELD_OUT.get(number % 6, "train") / song.name

@@ -1,10 +1,16 @@
-"""The notices that go with the demo corpus."""
+"""The notices that go with the demo corpus, and its list of tracks."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 
+from catalogs.corpora.tracklist import COLUMNS
 from pipelines.demo.programme import Song
+
+TRACK_LICENCE = "tune BSD-3-Clause, soundfont GPL-2.0; see LICENCES.txt of the demo corpus"
+"""What the list says of every song."""
 
 _HEAD = """\
 Demo corpus of fxnorm-data
@@ -70,3 +76,12 @@ def licence_notice(songs: Iterable[Song], vizdoom: str, soundfont: str) -> str:
     """Text of LICENCES.txt: who wrote the tunes of ``songs``, notices of tunes, soundfont and renderer."""
     credits_ = "\n".join(f'{song.name}: "{song.credit.title}" by {song.credit.composer}' for song in songs)
     return _HEAD.format(credits=credits_, vizdoom=vizdoom, soundfont=soundfont)
+
+
+def tracklist(songs: Iterable[Song]) -> str:
+    """Text of tracklist.csv, from which the adapters of MUSDB18's layout have source and licence of each song."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((song.name, "", "Freedoom", TRACK_LICENCE) for song in songs)
+    return stream.getvalue()

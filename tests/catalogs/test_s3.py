@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,13 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import soundfile
+from rich.console import Console
 
+from catalogs import export as formats
 from catalogs.catalog import Catalog
+from catalogs.export import ExportConfig
 from catalogs.manifest import PUBLISHED, CatalogError, read_manifest
 from catalogs.shards import ShardError, read_crop
 from catalogs.statistics_file import read_statistics, write_statistics
 from catalogs.storage import SPOOLED_BYTES, Location, read_table, write_table
 from catalogs.validation import validate_tables
+from pipelines.config import RunOptions
+from pipelines.export import export_catalog
 from tests.corpora import STEMS, write_corpus
 from tests.object_store import CREDENTIALS, ObjectStore, find_program, running
 from tests.signals import RATE
@@ -196,3 +202,23 @@ def test_a_catalog_is_built_in_the_store(store: ObjectStore, tmp_path: Path) -> 
     frames = {name: catalog.frame(name) for name in catalog.manifest.tables}
     assert validate_tables(frames, root=target, verify_hashes=True).passed
     assert not (REPOSITORY / "s3:").exists()
+
+
+@pytest.mark.parametrize("form", formats.names())
+def test_an_export_between_object_stores_is_that_on_a_disk(store: ObjectStore, tmp_path: Path, form: str) -> None:
+    write_small_catalog(store.uri(f"{form}-catalog"))
+    write_small_catalog(tmp_path / "catalog")
+    places = {f"{form}-catalog": store.uri(f"{form}-export"), tmp_path / "catalog": str(tmp_path / "export")}
+    for source, out in places.items():
+        catalog = store.uri(source) if isinstance(source, str) else str(source)
+        for written in (True, False):
+            report = export_catalog(
+                catalog, out, ExportConfig(form), Console(quiet=True), options=RunOptions(workers=1)
+            )
+            assert bool(report.written) == written
+    here, there = (Location.parse(out) for out in reversed(places.values()))
+    record = json.loads((here / "export.json").read_bytes())
+    names = [file["path"] for unit in record["units"] for file in unit["files"]]
+    for name in ["export.json", *record["index"], *names]:
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+    assert not (there / "unfinished").file_names()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fxnorm.compression import OnsetPeakLevel
 from fxnorm.features import StemFeatures
 from fxnorm.published import read_published, write_published
+from fxnorm.settings import SPECTRUM_BINS
 from fxnorm.statistics import Statistics, StatisticsError, measure_statistics
 
 BINS = 32_769
@@ -105,6 +106,24 @@ def test_published_round_trip_smooths_once_on_each_side(tmp_path):
     assert imported.targets("vocals").loudness == pytest.approx(statistics.targets("vocals").loudness)
     with pytest.raises(StatisticsError, match="cannot be merged"):
         imported.merge(statistics)
+
+
+def test_published_averages_are_written_back_as_they_came(tmp_path):
+    rng = np.random.default_rng(0)
+    table = {
+        "eq": {"vocals": rng.uniform(0.1, 1.0, SPECTRUM_BINS).astype(np.float32)},
+        "panning": {"vocals": rng.uniform(0.5, 1.0, SPECTRUM_BINS).astype(np.float32)},
+        "compression": {"vocals": np.asarray([-14.2, 1.4])},
+        "loudness": {"vocals": np.asarray([-30.7])},
+    }
+    saved(tmp_path / "features_first.npy", table)
+    write_published(read_published(tmp_path / "features_first.npy"), tmp_path / "features_again.npy")
+    again = np.load(tmp_path / "features_again.npy", allow_pickle=True).item()
+    assert set(again) == set(table)
+    for feature, sources in table.items():
+        assert again[feature]["vocals"].dtype == sources["vocals"].dtype
+        np.testing.assert_array_equal(again[feature]["vocals"], sources["vocals"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features_again.npy", "features_first.npy"]
 
 
 class Malicious:

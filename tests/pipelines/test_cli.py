@@ -19,9 +19,9 @@ from pipelines.cli import app
 from tests import signals
 
 COMMANDS = (
-    "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "demo-corpus", "analyze-stem",
-    "normalize-stem", "quality", "stats show", "stats merge", "stats export", "stats import",
-    "sources show", "sources check",
+    "build-catalog", "ingest", "analyze", "normalize", "validate", "publish", "inspect", "export", "datasheet",
+    "demo-corpus", "analyze-stem", "normalize-stem", "quality", "stats show", "stats merge", "stats export",
+    "stats import", "sources show", "sources check",
 )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from catalogs import corpora
 from pipelines.demo import DemoCorpusError, render_demo_corpus
 from pipelines.demo.engineer import MIXTURE, Engineer
+from pipelines.demo.licences import TRACK_LICENCE
 from pipelines.demo.midi import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, MidiFile
 from pipelines.demo.programme import choose_songs
 from pipelines.demo.roles import ROLES, Roles
@@ -291,6 +293,9 @@ def test_notices_and_record_lie_beside_the_songs(corpus: Path) -> None:
     assert "Contributors to the Freedoom project" in notice
     assert "Redistributions in binary form" in notice
     assert "Tim Brechbill" in notice
+    listed = {song.native_id: song for song in corpora.get("musdb18hq").songs(corpus)}
+    assert sorted(listed) == sorted(folder.name for folder in folders(corpus))
+    assert {(song.provenance, song.licence) for song in listed.values()} == {("Freedoom", TRACK_LICENCE)}
     songs = json.loads((corpus / "demo-corpus.json").read_text(encoding="utf-8"))["songs"]
     assert sorted(songs) == sorted(folder.relative_to(corpus).as_posix() for folder in folders(corpus))
     assert all(folder.name in notice for folder in folders(corpus))

@@ -85,3 +85,27 @@ def test_storage_that_cannot_be_written_ends_the_run() -> None:
 def test_more_memory_than_there_is_does_not_wait_for_ever() -> None:
     found = list(run_songs(succeed, jobs("a"), RunOptions(workers=2), lambda _: 1e18))
     assert found == [{"status": "ok", "song_id": "a"}]
+
+
+def refuse(job: Job) -> Outcome:
+    return {"status": "quarantined", "song_id": job["song_id"], "quarantine": [{"message": f"{job['song_id']}: bad"}]}
+
+
+@pytest.mark.parametrize("allowed, seen", [(0, 1), (3, 4)])
+def test_a_run_ends_when_more_songs_are_refused_than_are_allowed(allowed: int, seen: int) -> None:
+    options = RunOptions(workers=2, max_errors=allowed)
+    found: list[Outcome] = []
+    with pytest.raises(PipelineError, match=rf"stopped: {seen} songs were refused, and --max-errors is {allowed}.*bad"):
+        found.extend(run_songs(refuse, jobs("abcdefgh"), options))
+
+
+def test_songs_that_were_refused_before_count() -> None:
+    options, before = RunOptions(workers=2, max_errors=4), ["the first: bad"] * 4
+    found: list[Outcome] = []
+    with pytest.raises(PipelineError, match=r"stopped: 5 songs were refused.*the first: bad"):
+        found.extend(run_songs(refuse, jobs("abcdefgh"), options, refused=before))
+    assert len(found) == 1
+
+
+def test_as_many_errors_as_are_allowed_end_nothing() -> None:
+    assert len(list(run_songs(refuse, jobs("abc"), RunOptions(workers=2, max_errors=3)))) == 3
