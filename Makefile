@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks bench-export clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks bench-export bench-listening clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,9 +20,10 @@ setup: $(STAMP) ## Make .venv with everything that development, the demo and the
 $(STAMP): pyproject.toml constraints.txt
 	@echo 'setting up $(VENV), a few minutes on a fresh machine'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train,listening]'
 	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
+	sh tests/browser.sh $(BIN)/python
 	$(BIN)/python -m pipelines.warm
 	touch $(STAMP)
 
@@ -70,6 +71,9 @@ bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo
 
 bench-leaks: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant copies of the demo songs, and count what is found
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.leakage $(DEMO)/corpus --folder $(DEMO)/leakage
+
+bench-listening: $(STAMP) ## Simulate listeners with known opinions: errors and power of the analysis
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.listening
 
 bench-export: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Export the demo catalog into every format, and read it with litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.export $(DEMO)/catalog

@@ -1,6 +1,7 @@
 """One audio file of a corpus: what is really in it, its samples at the catalog's rate, its hash and its URI.
 
-The container is found in the content, whatever the name says; catalogs.decoders reads it, soxr resamples.
+The container is found in the content, whatever the name says; catalogs.decoders reads it, soxr resamples. A remote
+file is read from a copy (catalogs.staging), or, where only its headers are wanted, piece by piece.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ import soxr
 from catalogs.container import AUDIO_SUFFIXES, SUFFIXES, identify
 from catalogs.decoders import MAX_CHANNELS, Observer, Source, describe, read, read_into
 from catalogs.faults import AudioFileError
+from catalogs.object_store import explained
+from catalogs.remote import RemotePath, is_uri
+from catalogs.staging import at_hand, staged, staged_already
 from fxnorm.settings import SAMPLE_RATE
 
 __all__ = [
     "AudioFileError",
     "AudioInfo",
     "Observer",
+    "available",
     "catalog_frames",
     "content_hash",
     "decode",
@@ -41,6 +46,8 @@ __all__ = [
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _RESAMPLER_SLACK = 8
+_REMOTE_PIECE_BYTES = 1 << 16
+"""What is read at a time of a remote file of which only the headers are wanted."""
 _OPEN_PROBLEMS = {
     errno.ELOOP: ("symlink_loop", "its symbolic links lead back to themselves"),
     errno.EACCES: ("permission", "it may not be read"),
@@ -101,9 +108,9 @@ def probe(path: FilePath, stream: int | None = None) -> AudioInfo:
 
     Errors: AudioFileError; the reason codes are in docs/input-files.md.
     """
-    with _open_audio(path) as source:
+    with _open_headers(path) as source:
         found = describe(source, stream)
-        status = os.fstat(source.file.fileno())
+        status = file_status(source.path) if isinstance(source.path, RemotePath) else os.fstat(source.file.fileno())
         return AudioInfo(
             container=source.container.name,
             encoding=found.encoding,
@@ -177,34 +184,42 @@ def decode_into(
 
 def content_hash(path: FilePath) -> str:
     """BLAKE2b-128 of the file's bytes, hexadecimal. Errors: AudioFileError where it cannot be read."""
+    path = _as_path(path)
+    if isinstance(path, RemotePath):
+        with available(path):
+            return staged(path).content_hash
     with _open_file(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def path_to_uri(path: FilePath) -> str:
-    """The absolute path as a percent-encoded ``file`` URI, from which every name can be had back."""
-    return Path(os.fsdecode(path)).absolute().as_uri()
+    """The absolute path as a percent-encoded URI, from which every name can be had back: ``file``, or the store's."""
+    path = _as_path(path)
+    return path.uri if isinstance(path, RemotePath) else path.absolute().as_uri()
 
 
 def uri_to_path(uri: str) -> Path:
-    """The path of a ``file`` URI. Errors: ValueError for another scheme, a host, or a NUL byte."""
+    """The path of a URI. Errors: ValueError for one that pyarrow cannot open, a local host, or a NUL byte."""
+    if not uri.startswith("file:") and is_uri(uri):
+        return RemotePath.from_uri(uri)
     path = unquote_to_bytes(uri.removeprefix("file://"))
     if not uri.startswith("file:///") or b"\0" in path:
-        raise ValueError(f"{uri!r} is no URI of a local file; it has to begin with file:///")
+        raise ValueError(f"{uri!r} is no URI of a local file; it has to begin with file:/// or the scheme of a store")
     return Path(os.fsdecode(path))
 
 
 def file_status(path: FilePath) -> os.stat_result:
-    """Status of a regular file that may stand behind symbolic links.
+    """Status of a regular file that may stand behind symbolic links; of a remote file that is at hand, its copy's.
 
     Errors: AudioFileError with reason ``missing``, ``dangling_symlink``, ``symlink_loop``, ``permission``,
     ``path_too_long``, ``io_error`` or ``not_a_file`` (a folder, FIFO, socket or device).
     """
-    path = Path(os.fsdecode(path))
-    try:
+    path = _as_path(path)
+    copy = staged_already(path) if isinstance(path, RemotePath) else None
+    if copy is not None:
+        return copy.status
+    with _refusals(path):
         status = path.stat()
-    except OSError as error:
-        raise _unopened(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a FIFO, socket or device"
         raise AudioFileError("not_a_file", path, f"it is {kind}, not a file")
@@ -221,21 +236,60 @@ def _unopened(path: Path, error: OSError) -> AudioFileError:
 
 
 @contextmanager
-def _open_file(path: FilePath) -> Iterator[BufferedReader]:
-    path = Path(os.fsdecode(path))
-    file_status(path)
+def available(path: Path) -> Iterator[None]:
+    """Have a remote file on this machine for the block, fetched once for all that is done with it.
+
+    Errors: AudioFileError with reason ``missing``, ``permission`` or ``io_error``.
+    """
+    with _refusals(path), at_hand(path):
+        yield
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            yield file
+        yield
     except OSError as error:
         raise _unopened(path, error) from error
 
 
 @contextmanager
+def _open_file(path: Path) -> Iterator[BufferedReader]:
+    if isinstance(path, RemotePath):
+        with available(path), staged(path).opened() as file:
+            yield file
+        return
+    file_status(path)
+    with _refusals(path), path.open("rb") as file:
+        yield file
+
+
+@contextmanager
 def _open_audio(path: FilePath) -> Iterator[Source]:
-    path = Path(os.fsdecode(path))
+    path = _as_path(path)
     with _open_file(path) as file:
         yield Source(path, file, identify(file, path, os.fstat(file.fileno()).st_size))
+
+
+@contextmanager
+def _open_headers(path: FilePath) -> Iterator[Source]:
+    """A file of which only the headers are wanted: nothing else of a remote one is fetched unless it has to be."""
+    path = _as_path(path)
+    if isinstance(path, RemotePath) and staged_already(path) is None:
+        size = file_status(path).st_size
+        location = path.location
+        with _refusals(path), explained(path.address), location.filesystem.open_input_file(location.path) as pieces:
+            file = BufferedReader(pieces, _REMOTE_PIECE_BYTES)
+            container = identify(file, path, size)
+            if container.length_declared:
+                yield Source(path, file, container, is_remote=True)
+                return
+    with _open_audio(path) as source:
+        yield source
+
+
+def _as_path(path: FilePath) -> Path:
+    return path if isinstance(path, RemotePath) else Path(os.fsdecode(path))
 
 
 def _name_note(source: Source) -> str | None:

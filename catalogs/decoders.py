@@ -46,11 +46,12 @@ _FFMPEG_ENCODINGS = {
 
 @dataclass(frozen=True)
 class Source:
-    """An open file whose container is known."""
+    """An open file whose container is known; ``is_remote`` where it is no file of this machine."""
 
     path: Path
     file: BufferedReader
     container: Container
+    is_remote: bool = False
 
     @property
     def needs_ffmpeg(self) -> bool:
@@ -163,9 +164,12 @@ def _refuse_short(source: Source, stream: Stream, frames: int) -> None:
 
 @contextmanager
 def _open_soundfile(source: Source) -> Iterator[soundfile.SoundFile]:
-    os.lseek(source.file.fileno(), 0, os.SEEK_SET)
+    if source.is_remote:
+        source.file.seek(0)
+    else:
+        os.lseek(source.file.fileno(), 0, os.SEEK_SET)
     try:
-        handle = soundfile.SoundFile(source.file.fileno(), closefd=False)
+        handle = soundfile.SoundFile(source.file if source.is_remote else source.file.fileno(), closefd=False)
     except soundfile.LibsndfileError as error:
         problem = f"libsndfile cannot open it as {source.container.name} ({_reason(error)})"
         raise AudioFileError("unreadable", source.path, problem) from error

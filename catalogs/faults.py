@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalogs.remote import RemotePath
+
 REMEDIES: dict[str, str] = {
     "all_stems_silent": "export the stems again, or take the song out of the corpus",
     "ambiguous_stem": "keep one file for each stem, or give file-name patterns that tell them apart",
@@ -43,7 +45,12 @@ REMEDIES: dict[str, str] = {
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    """A file name as one line of valid Unicode text: control characters and undecodable bytes are escaped."""
+    """A file name as one line of valid Unicode text: control characters and undecodable bytes are escaped.
+
+    That of a remote file is its URI without the options.
+    """
+    if isinstance(name, RemotePath):
+        name = name.address
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 from catalogs.audio_file import (
     AudioFileError,
     Observer,
+    available,
     catalog_frames,
     content_hash,
     decode_into,
@@ -31,6 +32,7 @@ from catalogs.audio_file import (
 from catalogs.corpora.corpus import CorpusFile, CorpusSong
 from catalogs.faults import Fault
 from catalogs.schemas import EXCLUDED, MIXTURE
+from catalogs.staging import last_file_kept
 
 Row = dict[str, Any]
 TrackKey = tuple[str, int | None]
@@ -113,11 +115,12 @@ def ingest_song(song: CorpusSong, known: Mapping[TrackKey, Row] | None = None) -
         problem = f"none of its files is a {song.material} that belongs to a source"
         faults.append(Fault("missing_stem", problem, path=next(iter(files.values())).path.parent))
     hashes: dict[Path, str] = {}
-    for part, file in files.items():
-        try:
-            findings[part] = _finding(file, known or {}, hashes)
-        except AudioFileError as error:
-            faults.append(error.fault(stems[part]))
+    with last_file_kept():
+        for part, file in files.items():
+            try:
+                findings[part] = _finding(file, known or {}, hashes)
+            except AudioFileError as error:
+                faults.append(error.fault(stems[part]))
     if faults:
         return SongIngest(song.song_id, [], [_quarantine_row(song, f) for f in _merged(faults)])
     _equalise_streams(findings)
@@ -155,10 +158,11 @@ def load_stem(rows: Sequence[Row], output: np.ndarray, observer: Callable[[], Ob
     """
     for row in sorted(rows, key=lambda row: row["content_hash"]):
         path = uri_to_path(row["uri"])
-        status = file_status(path)
-        if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
-            raise AudioFileError("changed", path, "it was changed after it was ingested")
-        decode_into(path, row["stream"], row["frames"], output, None if observer is None else observer())
+        with available(path):
+            status = file_status(path)
+            if (status.st_size, status.st_mtime_ns) != (row["bytes"], row["modified_ns"]):
+                raise AudioFileError("changed", path, "it was changed after it was ingested")
+            decode_into(path, row["stream"], row["frames"], output, None if observer is None else observer())
 
 
 def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path, str]) -> Row:
@@ -167,10 +171,11 @@ def _finding(file: CorpusFile, known: Mapping[TrackKey, Row], hashes: dict[Path,
     row = known.get((uri, file.stream))
     if row is not None and (row["bytes"], row["modified_ns"]) == (status.st_size, status.st_mtime_ns):
         return {"uri": uri, "stream": file.stream, **{column: row[column] for column in _FILE_COLUMNS}}
-    info = probe(file.path, file.stream)
-    if file.path not in hashes:
-        hashes[file.path] = content_hash(file.path)
-    after = file_status(file.path)
+    with available(file.path):
+        info = probe(file.path, file.stream)
+        if file.path not in hashes:
+            hashes[file.path] = content_hash(file.path)
+        after = file_status(file.path)
     if (after.st_size, after.st_mtime_ns) != (info.bytes, info.modified_ns):
         raise AudioFileError("changed", file.path, "it was changed while it was read")
     return {

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from catalogs.object_store import CHUNK_BYTES, explained, insisting, open_filesystem, read_exactly, without_password
 
 TEMPORARY_SUFFIX = ".part"
 """Ending of files that are being written; a reader never looks at them."""
@@ -33,6 +35,8 @@ PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum":
 class Location:
     """A file or folder.
 
+    Its methods raise OSError; that of an object store is a StorageError or FileNotFoundError.
+
     Attributes:
         filesystem: any pyarrow filesystem.
         path: path on it, with forward slashes.
@@ -46,16 +50,15 @@ class Location:
         """A local path, or a URI such as ``s3://bucket/folder``.
 
         Raises:
-            ValueError: a URI of a scheme that pyarrow does not know.
+            ValueError: a URI of a scheme that pyarrow does not know; it is named without its password.
         """
         text = str(target)
         if "://" not in text:
             return cls(pafs.LocalFileSystem(), str(Path(text).absolute()))
         try:
-            filesystem, path = pafs.FileSystem.from_uri(text)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ValueError(f"{text}: not a location that pyarrow can open ({error})") from None
-        return cls(filesystem, path)
+            return cls(*open_filesystem(text))
+        except ValueError as error:
+            raise ValueError(f"{without_password(text)}: {without_password(str(error))}") from None
 
     @property
     def is_local(self) -> bool:
@@ -67,17 +70,30 @@ class Location:
         """Last part of the path."""
         return self.path.rstrip("/").rsplit("/", 1)[-1]
 
+    @property
+    def address(self) -> str:
+        """The path, with the kind of store before it where it is not on this machine's disk."""
+        return self.path if self.is_local else f"{self.filesystem.type_name}://{self.path}"
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Make errors of an object store in the block say what to do; local ones are clear."""
+        return nullcontext() if self.is_local else explained(self.address)
+
     def __truediv__(self, part: str) -> Location:
         return Location(self.filesystem, f"{self.path.rstrip('/')}/{part}")
 
     def exists(self) -> bool:
         """Whether there is a file here."""
-        return self.filesystem.get_file_info(self.path).type == pafs.FileType.File
+        return self._info().type == pafs.FileType.File
 
     def size(self) -> int | None:
         """Bytes of the file; None if there is none."""
-        info = self.filesystem.get_file_info(self.path)
+        info = self._info()
         return info.size if info.type == pafs.FileType.File else None
+
+    def _info(self) -> pafs.FileInfo:
+        with self.explained():
+            return self.filesystem.get_file_info(self.path)
 
     def file_names(self) -> set[str]:
         """Names of the files directly in this folder; empty if there is no folder."""
@@ -86,26 +102,34 @@ class Location:
     def file_sizes(self) -> dict[str, int]:
         """Bytes of the files directly in this folder, by name; empty if there is no folder."""
         selector = pafs.FileSelector(self.path, allow_not_found=True)
-        found = self.filesystem.get_file_info(selector)
+        with self.explained():
+            found = self.filesystem.get_file_info(selector)
         return {info.base_name: info.size for info in found if info.type == pafs.FileType.File}
 
     def read_bytes(self) -> bytes:
         """Content of the file."""
-        with self.filesystem.open_input_stream(self.path) as stream:
-            return stream.read()
+        return b"".join(self._chunks())
 
     def hash(self) -> str:
         """BLAKE2b-128 of the file, hexadecimal."""
         digest = hashlib.blake2b(digest_size=16)
-        with self.filesystem.open_input_stream(self.path) as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
+        for chunk in self._chunks():
+            digest.update(chunk)
         return digest.hexdigest()
+
+    def _chunks(self) -> Iterator[bytes | bytearray]:
+        with self.explained(), self.filesystem.open_input_file(self.path) as stream:
+            left = stream.size()
+            while left:
+                chunk = read_exactly(stream, min(left, CHUNK_BYTES), self.address)
+                yield chunk
+                left -= len(chunk)
 
     def delete(self) -> None:
         """Delete the file; nothing happens if there is none."""
         if self.exists():
-            self.filesystem.delete_file(self.path)
+            with self.explained():
+                self.filesystem.delete_file(self.path)
 
     def write_bytes(self, data: bytes) -> None:
         """Replace the file in one step."""
@@ -130,8 +154,9 @@ class Location:
             with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
                 yield content
                 content.seek(0)
-                with self.filesystem.open_output_stream(f"{self.path}/{name()}") as upload:
-                    shutil.copyfileobj(content, upload, 1 << 20)
+                final = self / name()
+                with final.explained(), final.filesystem.open_output_stream(final.path) as upload:
+                    shutil.copyfileobj(content, upload, CHUNK_BYTES)
             return
         folder = Path(self.path)
         folder.mkdir(parents=True, exist_ok=True)
@@ -190,8 +215,12 @@ def read_table(location: Location, columns: list[str] | None = None, rows: pc.Ex
         FileNotFoundError: no such file.
         OSError, pyarrow.ArrowException: not Parquet, or damaged.
     """
-    with location.filesystem.open_input_file(location.path) as source:
-        return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
+
+    def read() -> pa.Table:
+        with location.explained(), location.filesystem.open_input_file(location.path) as source:
+            return pq.read_table(source, columns=columns, filters=rows, page_checksum_verification=True)
+
+    return insisting(read)
 
 
 def write_table(location: Location, table: pa.Table, **options: Any) -> None:

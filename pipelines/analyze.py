@@ -15,6 +15,7 @@ from catalogs.leakage import FingerprintTable, Move, SongFingerprint, find_pairs
 from catalogs.manifest import TableFile, TableWriter
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
+from catalogs.staging import last_file_kept
 from catalogs.statistics_file import statistics_to_table
 from catalogs.storage import Location, read_table, write_table
 from fxnorm.chain import ChainConfig, normalize_padded
@@ -57,7 +58,8 @@ class AnalyzeSong:
         folder = Workspace(self.catalog).folder(FOLDER)
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
-                rows, observed = self._measure(job)
+                with last_file_kept():
+                    rows, observed = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
         if observed is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, interchange, look, sources, stages, statistics, stem, versions
+from pipelines.commands import build, demo, interchange, listening, look, sources, stages, statistics, stem, versions
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -20,6 +20,7 @@ stats_app = typer.Typer(help="Show, merge, export and import statistics.", no_ar
 sources_app = typer.Typer(
     help="Show which source each instrument belongs to, and find the labels that have none.", no_args_is_help=True
 )
+listening_app = typer.Typer(help="Build, serve, export and analyse a listening test.", no_args_is_help=True)
 
 for command in (
     build.plan,
@@ -53,5 +54,8 @@ for name, command in {
     stats_app.command(name)(command)
 for name, command in {"show": sources.sources_show, "check": sources.sources_check}.items():
     sources_app.command(name)(command)
+for command in (listening.build, listening.serve, listening.analyse, listening.export):
+    listening_app.command()(command)
 app.add_typer(stats_app, name="stats")
 app.add_typer(sources_app, name="sources")
+app.add_typer(listening_app, name="listening-test")

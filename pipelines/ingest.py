@@ -18,8 +18,10 @@ from catalogs import corpora
 from catalogs.audio_file import AudioFileError, file_status, path_to_uri, uri_to_path
 from catalogs.corpora import Corpus, CorpusFile, CorpusSong, LabelledCorpus
 from catalogs.corpora.errata import NO_ERRATA, corrected, count_effects, read_errata
-from catalogs.faults import Fault
+from catalogs.corpora.roots import open_root
+from catalogs.faults import Fault, printable
 from catalogs.ingest import KnownTracks, TrackKey, ingest_song, mark_duplicates
+from catalogs.remote import forget_listings
 from pipelines.config import RunOptions
 from pipelines.ingest_journal import IngestJournal
 from pipelines.progress import StageProgress
@@ -33,17 +35,17 @@ STAGE = "ingest"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A corpus on disk.
+    """A corpus.
 
     Attributes:
         corpus: name of the adapter.
-        root: its folder.
+        root: path or URI of its folder.
         options: options of the adapter.
         errata: file with errors of corpora in place of the built-in one; ``none`` for no corrections.
     """
 
     corpus: str
-    root: Path
+    root: str | Path
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     errata: str | None = None
 
@@ -61,10 +63,11 @@ class Source:
         Raises:
             ValueError: no song is found.
         """
+        forget_listings()
         adapter = self.adapter()
         decided = adapter.table.songs if isinstance(adapter, LabelledCorpus) else {}
         errata = () if self.errata == NO_ERRATA else read_errata(self.errata)
-        return mark_duplicates(corrected(adapter.songs(self.root), errata, decided))
+        return mark_duplicates(corrected(adapter.songs(open_root(self.root)), errata, decided))
 
 
 def ingest_task(job: Job) -> Outcome:
@@ -113,8 +116,9 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     gone = _leaving(source, previous, tracks, journal.refused)
     if gone:
         listed = ", ".join(sorted(gone)[:3]) + (", ..." if len(gone) > 3 else "")
+        root = printable(open_root(source.root))
         console.print(
-            f"warning: {len(gone)} songs are no longer in {source.root} and leave the catalog: {listed}",
+            f"warning: {len(gone)} songs are no longer in {root} and leave the catalog: {listed}",
             style="yellow",
             soft_wrap=True,
             markup=False,
@@ -126,7 +130,7 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     journal.clear()
     roots = dict(workspace.draft().config.get(STAGE, {}).get("corpora", {}))
     roots[source.corpus] = {
-        "root": path_to_uri(source.root.absolute()),
+        "root": path_to_uri(open_root(source.root)),
         "options": json.loads(json.dumps(source.options)),
         "errata": source.errata,
     }

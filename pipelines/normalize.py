@@ -15,6 +15,7 @@ from rich.console import Console
 from catalogs.manifest import TableWriter
 from catalogs.material import flac_subtype
 from catalogs.shards import ShardDraft, ShardStem
+from catalogs.staging import last_file_kept
 from catalogs.statistics_file import read_statistics, statistics_to_table
 from catalogs.storage import Location
 from fxnorm.chain import ChainConfig, normalize_padded
@@ -65,7 +66,8 @@ class NormalizeSong:
             ShardDraft(job["song_id"], self.config.segment_frames, SAMPLE_RATE) as draft,
         ):
             try:
-                shards, receipts = self._normalize(job, draft)
+                with last_file_kept():
+                    shards, receipts = self._normalize(job, draft)
             except SongRefusedError as error:
                 return refuse(error.rows)
             draft.write(location)

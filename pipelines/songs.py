@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def decode_stem(
     try:
         load_stem(files, unpad(audio, padding), observer)
     except AudioFileError as error:
-        guilty = next((row for row in files if uri_to_path(row["uri"]) == Path(error.path)), files[0])
+        guilty = next((row for row in files if uri_to_path(row["uri"]) == error.path), files[0])
         raise SongRefusedError([quarantine_row(guilty, stage, error.reason, str(error))]) from None
     return audio
 

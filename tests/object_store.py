@@ -9,15 +9,21 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from pyarrow import fs as pafs
 
+from catalogs.storage import Location
+
 BUCKET = "bucket"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "only-for-this-test"}
 READY_SECONDS = 60.0
+
+
+NAMES = ("master", "volume", "filer", "s3", "admin")
+"""Interfaces of the server, each with a port."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +32,13 @@ class ObjectStore:
 
     Attributes:
         port: of its S3 interface, on 127.0.0.1.
+        ports: of all its interfaces.
+        process: the server; None where another one stands before it.
     """
 
     port: int
+    ports: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
 
     def uri(self, path: str, credentials: str = "") -> str:
         """URI of a file or folder in the bucket, as a user would give it."""
@@ -42,10 +52,12 @@ def find_program() -> Path | None:
 
 
 @contextmanager
-def running(program: Path, folder: Path) -> Iterator[ObjectStore]:
-    """Start the server with an empty bucket; kill it at the end. The credentials must be in the environment."""
-    names = ("master", "volume", "filer", "s3", "admin")
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+def running(program: Path, folder: Path, ports: Mapping[str, int] | None = None) -> Iterator[ObjectStore]:
+    """Start the server on what its folder holds; kill it at the end. The credentials must be in the environment.
+
+    ``ports`` are those of an earlier run, to be had again.
+    """
+    ports = ports or dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
     command = [
         str(program),
         "mini",
@@ -66,12 +78,20 @@ def running(program: Path, folder: Path) -> Iterator[ObjectStore]:
     with log.open("wb") as output:
         server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=folder)
     try:
-        store = ObjectStore(ports["s3"])
+        store = ObjectStore(ports["s3"], ports, server)
         _wait(store, server, log)
         yield store
     finally:
         server.kill()
         server.wait()
+
+
+def copy_to_store(folder: Path, uri: str) -> None:
+    """Put all files below a folder of this machine under a URI."""
+    target = Location.parse(uri)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            (target / path.relative_to(folder).as_posix()).write_bytes(path.read_bytes())
 
 
 def _free_ports(count: int) -> list[int]:

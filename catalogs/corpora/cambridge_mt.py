@@ -121,7 +121,7 @@ def _songs(folders: Mapping[Path, list[Path]], root: Path) -> Iterator[tuple[str
         own = (folder.parent, _bare(folder.absolute().name))
         songs.setdefault((place, min(names)) if len(names) == 1 else own, []).extend(audio)
     for (_, name), audio in sorted(songs.items()):
-        common = Path(os.path.commonpath([path.parent for path in audio]))
+        common = type(root)(os.path.commonpath([path.parent for path in audio]))
         yield name, _unwrapped(common, root), sorted(audio)
 
 

@@ -18,6 +18,7 @@ from catalogs.corpora.folders import (
     by_name,
     check_split,
     entries,
+    identity,
     is_audio_name,
     is_folder,
     listed,
@@ -130,10 +131,9 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[Path], list[Fault]]]:
     pending, links = deque([root]), deque[Path]()
     while pending or links:
         folder = pending.popleft() if pending else links.popleft()
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if identity(folder) in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(identity(folder))
         paths, faults = listed(folder)
         below = [path for path in paths if is_folder(path) and not _stands_for_file(path)]
         links.extend(path for path in below if path.is_symlink())

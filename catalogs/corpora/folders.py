@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from catalogs.audio_file import file_status
 from catalogs.container import AUDIO_SUFFIXES
 from catalogs.corpora.corpus import CorpusFile, CorpusLayoutError, text
 from catalogs.faults import AudioFileError, Fault, printable
+from catalogs.remote import RemotePath
 from catalogs.schemas import MIXTURE, SPLITS
 
 SPLIT_FOLDERS = {
@@ -152,10 +153,9 @@ def walked(
         else:
             path, level = links.popleft()
             folder = _found(path)
-        status = folder.path.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if identity(folder.path) in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(identity(folder.path))
         yield folder
         if closed(folder):
             continue
@@ -165,6 +165,14 @@ def walked(
         for path in folder.entries:
             if not is_audio_name(path) and (fault := unreachable(path)) is not None:
                 yield Found(path, fault=fault)
+
+
+def identity(folder: Path) -> Hashable:
+    """What a folder is known by, whatever links lead to it; in an object store, which has none, its path."""
+    if isinstance(folder, RemotePath):
+        return folder
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _found(folder: Path) -> Found:

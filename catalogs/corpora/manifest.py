@@ -1,7 +1,7 @@
 """A list of files: a CSV or Parquet table that says which file is what part of which song.
 
 Columns ``song`` and ``path`` are required, and ``stem`` or ``instrument``; the others are in COLUMNS. Paths are
-relative to the table. Rows of one song and one stem are summed.
+relative to the table, absolute, or URIs. Rows of one song and one stem are summed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from catalogs.corpora.corpus import CorpusFile, CorpusLayoutError, CorpusSong, t
 from catalogs.corpora.descriptions import flag
 from catalogs.corpora.folders import SPLIT_FOLDERS, entries, is_folder, own_split, unlistable
 from catalogs.corpora.labelled import LabelledCorpus
+from catalogs.corpora.roots import beside, open_root
 from catalogs.faults import Fault, printable
 from catalogs.schemas import MATERIALS, MIXTURE
 
@@ -148,7 +149,7 @@ def _numbered(table: Path) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
 
 
 def _parquet(table: Path) -> Iterator[Sequence[Mapping[str, Any]]]:
-    with pq.ParquetFile(table) as file:
+    with table.open("rb") as content, pq.ParquetFile(content) as file:
         names = file.schema_arrow.names
         _check_columns(table, names)
         wanted = [name for name in COLUMNS if name in names]
@@ -191,6 +192,10 @@ def _problem(row: Row, part: str, files: dict[str, CorpusFile]) -> str | None:
         return f"bleed is {row['bleed']!r}, expected yes or no"
     if row["stream"] and not row["stream"].isdecimal():
         return f"stream is {row['stream']!r}, expected a number from 0"
+    try:
+        open_root(row["path"])
+    except ValueError as error:
+        return str(error)
     if part in files:
         return "the same file, or a second mixture, stands in an earlier row"
     return None
@@ -198,7 +203,7 @@ def _problem(row: Row, part: str, files: dict[str, CorpusFile]) -> str | None:
 
 def _file(table: Path, row: Row) -> CorpusFile:
     return CorpusFile(
-        table.parent / row["path"],
+        beside(table, row["path"]),
         stream=int(row["stream"]) if row["stream"] else None,
         stem=row["stem"] or None,
         role="raw" if row["role"] == "raw" else "stem",

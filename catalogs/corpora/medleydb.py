@@ -16,6 +16,7 @@ from catalogs.corpora.corpus import CorpusFile, CorpusSong
 from catalogs.corpora.descriptions import UNREADABLE, bad_description, flag, line, read_description
 from catalogs.corpora.folders import Found, found_folders, is_folder, listed
 from catalogs.corpora.labelled import LabelledCorpus
+from catalogs.corpora.roots import open_root
 from catalogs.faults import Fault
 from catalogs.schemas import MIXTURE
 
@@ -61,7 +62,7 @@ class MedleyDb(LabelledCorpus):
     def _metadata(self, root: Path) -> dict[str, Path]:
         """Paths of all descriptions outside the songs' folders, by name."""
         beside = [root.absolute().parent / name for name in METADATA_FOLDERS]
-        places = [root, *filter(is_folder, beside)] if self.metadata is None else [Path(self.metadata)]
+        places = [root, *filter(is_folder, beside)] if self.metadata is None else [open_root(self.metadata)]
         found: dict[str, Path] = {}
         for place in places:
             for folder in found_folders(place, self.name, f"files named <id>{METADATA_SUFFIX}", _has_metadata):

