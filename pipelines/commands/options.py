@@ -88,6 +88,10 @@ ErrorsOption = Annotated[
 CompatOption = Annotated[bool, typer.Option("--reference-compat", help="Reproduce the published code's deviations.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Measure stems raw, or effect by effect as published.")]
 TestOption = Annotated[bool, typer.Option("--include-test-songs", help="Let test songs into the statistics.")]
+KeepSplitsOption = Annotated[
+    bool,
+    typer.Option("--keep-splits", help="Leave songs in their corpus' split, even where the same song is test."),
+]
 RefuseOption = Annotated[
     str | None,
     typer.Option(
