@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
@@ -143,6 +143,9 @@ class TableWriter:
                 self.write_rows([])
             self._flush(everything=True)
             self._parquet.close()
+        elif self._schema is not None:
+            with suppress(OSError, pa.ArrowException):
+                self._parquet.close()
         self._cleanup.__exit__(kind, error, trace)
         if kind is None:
             self._stored = TableFile(f"tables/{self._file_name()}", self._rows, self._stream.hexdigest())
