@@ -34,7 +34,7 @@ def small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "ROW_GROUP_BYTES", 512 * 30)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(cuts=st.sets(st.integers(1, 199), max_size=20))
 def test_pieces_make_the_file_that_the_whole_makes(tmp_path: Path, cuts: set[int]) -> None:
     location = Location.parse(tmp_path)

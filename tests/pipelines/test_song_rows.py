@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalogs.storage import Location, write_table
@@ -27,6 +27,7 @@ def table_of(rows: list[tuple[str, int]]) -> pa.Table:
     )
 
 
+@settings(deadline=None)
 @given(rows=ROWS, chosen=st.sets(st.text("abü/", min_size=1, max_size=3)))
 def test_rows_are_those_of_a_dictionary(rows: list[tuple[str, int]], chosen: set[str]) -> None:
     table = table_of(rows)
