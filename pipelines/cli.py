@@ -44,6 +44,7 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    look.leaks,
     report.report,
     interchange.export,
     interchange.datasheet,

@@ -31,7 +31,7 @@ def run(*arguments: object, code: int = 0) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def local_ray() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     yield
     ray.shutdown()
 
@@ -44,13 +44,13 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[TrueSong]]
 
 @pytest.fixture(scope="module")
 def catalog(truth: dict[str, list[TrueSong]], tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """All layouts, one ingested after the other, the last with a build."""
+    """All layouts, one ingested after the other, the last with a build; their songs have the same audio."""
     out = tmp_path_factory.mktemp("built") / "catalog"
     root = {name: next(p for p in songs[0].files[0].path.parents if p.name == name) for name, songs in truth.items()}
     *ingested, last = BUILT
     for name in ingested:
         run("ingest", "--corpus", name, root[name], "--out", out)
-    run("build-catalog", "--corpus", last, root[last], "--out", out)
+    run("build-catalog", "--corpus", last, root[last], "--out", out, "--keep-splits")
     return Catalog.open(out)
 
 
