@@ -97,7 +97,7 @@ class ChartView {
       const spare = Math.floor(this.#holder.clientWidth - this.#holder.querySelector("svg").width.baseVal.value);
       if (spare >= 0 && spare <= 2) return;
       const wanted = Math.max(120, Math.floor(view.signal(this.#signal) + spare - 1));
-      await view.signal(this.#signal, wanted).runAsync();
+      await view.signal(this.#signal, wanted).resize().runAsync();
     }
   }
 }
