@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from pipelines.commands import build, demo, interchange, listening, look, sources, stages, statistics, stem, versions
+from pipelines.commands import (
+    audition,
+    build,
+    demo,
+    interchange,
+    listening,
+    look,
+    sources,
+    stages,
+    statistics,
+    stem,
+    versions,
+)
 from pipelines.commands.terminal import reporting_errors
 from training import cli as training_cli
 
@@ -40,6 +52,7 @@ for command in (
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,
+    audition.audition,
     *(reporting_errors(command) for command in (training_cli.train, training_cli.mix, training_cli.evaluate)),
 ):
     app.command()(command)

@@ -5,6 +5,8 @@ Plain files: a page copies them next to itself (``copy_assets``) or puts their t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -28,3 +30,14 @@ def copy_assets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ASSETS:
         (folder / name).write_text(asset(name), encoding="utf-8")
+
+
+def bundle(modules: Iterable[str]) -> str:
+    """One module out of several, for a page that has to work without a server.
+
+    Args:
+        modules: text of ES modules, each after those that it imports. Their names must differ at the top level, and
+            they may import nothing but each other.
+    """
+    text = "\n".join(re.sub(r"^import .*?;\n", "", module, flags=re.MULTILINE | re.DOTALL) for module in modules)
+    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
