@@ -8,11 +8,8 @@ import { clock, setEnd, setStart, transport, volumeControl } from "./transport.j
 const STEP = 1;
 
 /** Height of a loudness curve (LU), and its lines. */
-const CURVE_RANGE = 36;
-const CURVE_LINES = 12;
-
-/** Values of a loudness curve in a second. */
-const CURVE_RATE = 10;
+const CURVE_RANGE = 24;
+const CURVE_LINES = 6;
 
 const KEYS = [
   [["1", "to", "9"], "hear a system; the playhead stays"],
@@ -28,7 +25,7 @@ const choice = document.getElementById("song");
 const places = JSON.parse(document.getElementById("places").textContent);
 const texts = [...document.querySelectorAll("script.song")].map((script) => script.textContent);
 const player = new Player(new AudioContext({ sampleRate: Number(main.dataset.rate), latencyHint: "interactive" }));
-globalThis.audition = { player };
+globalThis.audition = { player, tracks: () => JSON.parse(texts[Number(choice.value)]).systems };
 
 let matched = false;
 let leave = () => {};
@@ -89,7 +86,7 @@ function card(system, index) {
   const id = String(index);
   const facts = element("p", { className: "facts" });
   const button = element("button", {
-    type: "button", className: "hear", "aria-pressed": "false", onclick: () => hear(id),
+    type: "button", className: "hear", "aria-pressed": "false", onclick: () => player.select(id),
     "aria-keyshortcuts": index < 9 ? String(index + 1) : null,
   }, element("span", { className: "number", "aria-hidden": "true", textContent: index < 9 ? index + 1 : "" }), system.name);
   const loudness = curve(system);
@@ -114,10 +111,6 @@ function card(system, index) {
   };
 }
 
-function hear(id) {
-  player.select(id);
-}
-
 function setLevels(song) {
   player.setLevels(Object.fromEntries(song.systems.map(({ scale, match_db }, index) =>
     [index, scale * (matched ? factor(match_db) : 1)])));
@@ -127,7 +120,7 @@ function setLevels(song) {
 function topOf(song) {
   const highest = song.systems.map(({ momentary, match_db }) =>
     Math.max(-70, ...momentary.filter((value) => value !== null)) + (matched ? match_db : 0));
-  return 6 * Math.ceil((Math.max(...highest) + 1) / 6);
+  return CURVE_LINES * Math.ceil((Math.max(...highest) + 1) / CURVE_LINES);
 }
 
 async function open(index) {
@@ -176,7 +169,7 @@ function show(song) {
       if (target.matches("button, summary")) return;
       event.preventDefault();
       player.toggle();
-    } else if (digit >= 0 && digit < song.systems.length) hear(String(digit));
+    } else if (digit >= 0 && digit < song.systems.length) player.select(String(digit));
     else if (key === "m" || key === "M") match.click();
     else if (key === "[") setStart(player);
     else if (key === "]") setEnd(player);
