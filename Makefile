@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-export bench-listening clean
+.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks bench-export bench-listening bench-million bench-scaling clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -69,8 +69,17 @@ bench-loader: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Compare the lo
 bench-quality: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant faults in the demo corpus, and count what is found
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.quality $(DEMO)/corpus
 
+bench-leaks: $(STAMP) $(DEMO)/catalog/catalog.json ## Plant copies of the demo songs, and count what is found
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.leakage $(DEMO)/corpus --folder $(DEMO)/leakage
+
 bench-listening: $(STAMP) ## Simulate listeners with known opinions: errors and power of the analysis
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.listening
+
+bench-million: $(STAMP) $(DEMO)/catalog/catalog.json ## Plan and validate a million tracks
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.million $(DEMO)/corpus
+
+bench-scaling: $(STAMP) $(DEMO)/catalog/catalog.json ## Build a thousand small songs with one worker and with two
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.scaling $(DEMO)/corpus
 
 bench-export: $(STAMP) $(LITDATA) $(DEMO)/catalog/catalog.json ## Export the demo catalog into every format, and read it with litdata
 	OMP_NUM_THREADS=1 PYTHONPATH=$(LITDATA) $(BIN)/python -m tests.benchmarks.export $(DEMO)/catalog

@@ -18,6 +18,7 @@ from catalogs import schemas
 from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
 from catalogs.shards import read_crop, read_crop_into, read_shard_metadata
 from catalogs.storage import Location, read_table
+from catalogs.versions import find_version, numbered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +67,15 @@ class Catalog:
 
     @classmethod
     def open(cls, target: str | Path, manifest_name: str = PUBLISHED) -> Catalog:
-        """Open a catalog by path or URI.
+        """Open a catalog by path or URI; ``CATALOG#2`` is its second version (see catalogs.versions).
 
         Raises:
-            CatalogError: no catalog there.
+            CatalogError: no catalog there, or no such version.
         """
+        version = numbered(target)
+        if version is not None:
+            path, number = version
+            return cls.open(path, find_version(path, number).path)
         location = Location.parse(target)
         manifest = read_manifest(location, manifest_name)
         if manifest is None:

@@ -228,6 +228,7 @@ def _part_row(song: CorpusSong, part: str, stem: str, file: CorpusFile) -> Row:
         "instruments": list(file.instruments),
         "bleed": file.bleed,
         "split": song.split,
+        "corpus_split": song.split,
         "licence": file.licence or song.licence,
         "provenance": song.provenance,
         "errata": list(file.errata),

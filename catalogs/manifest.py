@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +26,9 @@ DRAFT = "draft.json"
 
 ROW_GROUP_BYTES = 1 << 26
 """Size in memory, roughly, of what is written as one row group of a table."""
+
+LANDMARKS_BYTES = 1 << 16
+"""Bytes of landmarks or times in a row of ``fingerprints``, more than most have, so that one song is quickly read."""
 
 SPECTRUM_BYTES = 4 * SPECTRUM_BINS
 """Bytes of a spectrum or panning curve in a row of ``features``."""
@@ -140,6 +143,9 @@ class TableWriter:
                 self.write_rows([])
             self._flush(everything=True)
             self._parquet.close()
+        elif self._schema is not None:
+            with suppress(OSError, pa.ArrowException):
+                self._parquet.close()
         self._cleanup.__exit__(kind, error, trace)
         if kind is None:
             self._stored = TableFile(f"tables/{self._file_name()}", self._rows, self._stream.hexdigest())
@@ -185,8 +191,9 @@ class TableWriter:
 
 def _row_bytes(schema: pa.Schema) -> int:
     """A rough size of a row in memory, which decides how many rows make a row group."""
-    spectra = sum(pa.types.is_list(field.type) and pa.types.is_floating(field.type.value_type) for field in schema)
-    return 512 + spectra * SPECTRUM_BYTES
+    listed = [field.type.value_type for field in schema if pa.types.is_list(field.type)]
+    spectra, landmarks = (sum(map(kind, listed)) for kind in (pa.types.is_floating, pa.types.is_unsigned_integer))
+    return 512 + spectra * SPECTRUM_BYTES + landmarks * LANDMARKS_BYTES
 
 
 def store_table(catalog: Location, name: str, table: pa.Table) -> TableFile:

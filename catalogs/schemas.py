@@ -17,6 +17,9 @@ MIXTURE = "mixture"
 EXCLUDED = "excluded"
 """Name that stands in the column ``stem`` for files that are recorded and belong to no stem."""
 
+SUM = "sum"
+"""Role of the sum of a song's stems, which stands in for a mixture that the song does not have."""
+
 ROLES = ("stem", "mixture", "raw")
 STORED_ROLES = ("stem", "mixture")
 """Roles in the audio shards, where raws in use are stems."""
@@ -50,7 +53,8 @@ TRACKS = pa.schema(
         _field("genre", pa.string(), "genre where the corpus states one", nullable=True),
         _field("instruments", pa.list_(pa.string()), "the corpus' labels of what plays; empty where it has none"),
         _field("bleed", pa.bool_(), "other sources are heard in it; null where unknown", nullable=True),
-        _field("split", pa.string(), "train, validation or test"),
+        _field("split", pa.string(), "train, validation or test; test where the same song is test anywhere"),
+        _field("corpus_split", pa.string(), "the split that the corpus or the user's options say"),
         _field("licence", pa.string(), "licence of the track where the corpus states one", nullable=True),
         _field("provenance", pa.string(), "where the corpus has the song from, where it tells", nullable=True),
         _field("errata", pa.list_(pa.string()), "published errors of the file, and what was done about them"),
@@ -146,6 +150,35 @@ QUALITY = pa.schema(
         _field("residual_worst_db", pa.float64(), "residual of the worst excerpt, over the mean, dB", nullable=True),
     ],
     metadata={"table": "quality", "description": "one row for each stem and mixture of each accepted song"},
+)
+
+FINGERPRINTS = pa.schema(
+    [
+        _SONG,
+        _STEM,
+        _field("role", pa.string(), "stem, mixture, or sum (of the stems of a song without a mixture)"),
+        _field("song_hash", pa.string(), "hash of the audio the fingerprint was made of"),
+        _field("analysis_hash", pa.string(), "hash of the analysis configuration"),
+        _field(
+            "audio_hash",
+            pa.string(),
+            "BLAKE2b-128 of the samples at 16 bits; null for a sum, a silent stem, or less than 1 s of sound",
+            nullable=True,
+        ),
+        _field(
+            "landmarks",
+            pa.list_(pa.uint32()),
+            "pairs of spectral peaks, sorted: step of 21.5 Hz << 16, interval + 80 << 8, frames apart; null for a stem",
+            nullable=True,
+        ),
+        _field(
+            "times", pa.list_(pa.uint32()), "frame of 1 024 samples of each landmark; null for a stem", nullable=True
+        ),
+    ],
+    metadata={
+        "table": "fingerprints",
+        "description": "one row for each stem and mixture of each accepted song",
+    },
 )
 
 STATISTICS = pa.schema(
@@ -254,6 +287,7 @@ TABLES: dict[str, pa.Schema] = {
     "tracks": TRACKS,
     "features": FEATURES,
     "quality": QUALITY,
+    "fingerprints": FINGERPRINTS,
     "statistics": STATISTICS,
     "shards": SHARDS,
     "receipts": RECEIPTS,

@@ -10,7 +10,6 @@ import dataclasses
 import re
 from pathlib import Path
 
-from catalogs.catalog import Catalog
 from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
 from catalogs.storage import Location
 
@@ -58,22 +57,30 @@ def publish(catalog: Location, manifest: Manifest) -> bool:
     return True
 
 
-def open_catalog(target: str | Path) -> Catalog:
-    """Open a catalog by path or URI; ``CATALOG#NUMBER`` is that version of it.
+def numbered(target: str | Path) -> tuple[str, int] | None:
+    """Catalog and number of ``CATALOG#NUMBER``; None for a target of another form, or a local folder of that name."""
+    match = _NUMBERED.match(str(target))
+    if match is None or ("://" not in str(target) and Path(target).is_dir()):
+        return None
+    return match["catalog"], int(match["number"])
+
+
+def find_version(target: str, number: int) -> Version:
+    """A version by its number.
+
+    Args:
+        target: path or URI of the catalog.
+        number: from 1.
 
     Raises:
-        CatalogError: no catalog there, or no such version.
+        CatalogError: no such version.
     """
-    numbered = _NUMBERED.match(str(target))
-    if numbered is None:
-        return Catalog.open(target)
-    path, number = numbered["catalog"], int(numbered["number"])
-    versions = list_versions(Location.parse(path))
+    versions = list_versions(Location.parse(target))
     for version in versions:
         if version.number == number:
-            return Catalog.open(path, version.path)
+            return version
     have = ", ".join(str(version.number) for version in versions) or "none"
-    raise CatalogError(f"{path}: no version {number}; there are: {have}; 'fxnorm-data versions {path}' lists them")
+    raise CatalogError(f"{target}: no version {number}; there are: {have}; 'fxnorm-data versions {target}' lists them")
 
 
 def _keep(catalog: Location, manifest: Manifest) -> None:

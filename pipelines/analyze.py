@@ -1,22 +1,23 @@
-"""Stage 2: features and quality of every stem from one decoding, and the statistics of the corpus."""
+"""Stage 2: features, quality and fingerprints from one decoding of every stem, and the statistics of the corpus."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
 from catalogs import schemas
-from catalogs.manifest import TableWriter
+from catalogs.leakage import FingerprintTable, Move, SongFingerprint, find_pairs, moves_to_strictest
+from catalogs.manifest import TableFile, TableWriter
 from catalogs.quality import FAULTS, SongQuality, find_faults
 from catalogs.quality.clipping import Clipping
 from catalogs.staging import last_file_kept
 from catalogs.statistics_file import statistics_to_table
-from catalogs.storage import read_table, write_table
+from catalogs.storage import Location, read_table, write_table
 from fxnorm.chain import ChainConfig, normalize_padded
 from fxnorm.compression import OnsetPeakLevel
 from fxnorm.features import StemFeatures, analyze_padded
@@ -33,10 +34,13 @@ from pipelines.workspace import Workspace, quarantine_row, song_key, song_keys
 STAGE = "analyze"
 FOLDER = "features"
 
+LISTED = 5
+"""Songs of another split than their corpus says that are printed; the table ``tracks`` has all of them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class AnalyzeSong:
-    """Task: measure the features of all stems of a song, and the quality of its stems and mixture as they came.
+    """Task: measure the features of all stems of a song, and quality and fingerprint of stems and mixture as they came.
 
     Attributes:
         catalog: path or URI of the catalog.
@@ -55,26 +59,34 @@ class AnalyzeSong:
         with refusals_remembered(folder, job["key"]) as refuse:
             try:
                 with last_file_kept():
-                    rows, quality = self._measure(job)
+                    rows, observed = self._measure(job)
             except SongRefusedError as error:
                 return refuse(error.rows)
-        if quality is not None:
+        if observed is not None:
+            quality, fingerprint = observed
             table = pa.Table.from_pylist(quality.rows(), schema=schemas.QUALITY)
             write_table(folder / quality_file(job["key"]), table)
+            table = pa.Table.from_pylist(fingerprint.rows(), schema=schemas.FINGERPRINTS)
+            write_table(folder / fingerprint_file(job["key"]), table)
         write_table(folder / features_file(job["key"]), pa.Table.from_pylist(rows, schema=schemas.FEATURES))
         return {"status": "ok", "song_id": job["song_id"]}
 
-    def _measure(self, job: Job) -> tuple[Rows, SongQuality | None]:
+    def _measure(self, job: Job) -> tuple[Rows, tuple[SongQuality, SongFingerprint] | None]:
         measured = []
-        quality = None if self.effects else SongQuality(job["tracks"], self.config.features_hash())
+        observed = None
+        if not self.effects:
+            analysis_hash = self.config.features_hash()
+            observed = SongQuality(job["tracks"], analysis_hash), SongFingerprint(job["tracks"], analysis_hash)
         for track in mixture_last(job["tracks"]):
             name = track["stem"]
-            if quality is None and track["role"] == "mixture":
+            if observed is None and track["role"] == "mixture":
                 continue
             clipping = Clipping()
             padded = decode_stem(track, STAGE, PADDING, clipping.of_file)
-            if quality is not None:
+            if observed is not None:
+                quality, fingerprint = observed
                 quality.add(track, unpad(padded), clipping)
+                fingerprint.add(track, unpad(padded))
             if track["role"] == "mixture":
                 continue
             if self.effects and not is_silent(padded):
@@ -95,7 +107,7 @@ class AnalyzeSong:
             track = job["tracks"][0]
             raise SongRefusedError([quarantine_row(track, STAGE, "all_stems_silent", message, whole=True)])
         rows = [features_to_row(features, track, self.config.features_hash()) for features, track in measured]
-        return rows, quality
+        return rows, observed
 
 
 def features_file(key: str) -> str:
@@ -106,6 +118,11 @@ def features_file(key: str) -> str:
 def quality_file(key: str) -> str:
     """Name of the file of a song's quality; it is there before that of its features."""
     return f"{key}.quality.parquet"
+
+
+def fingerprint_file(key: str) -> str:
+    """Name of the file of a song's fingerprint; it is there before that of its features."""
+    return f"{key}.fingerprint.parquet"
 
 
 def features_to_row(features: StemFeatures, track: Mapping[str, object], analysis_hash: str) -> dict[str, object]:
@@ -154,7 +171,7 @@ def table_to_features(table: pa.Table) -> Iterator[tuple[str, str, StemFeatures]
 
 
 def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, console: Console) -> Statistics:
-    """Measure what is not measured yet, and write the tables ``features`` and ``statistics`` into the draft.
+    """Measure what is not measured yet, and write the tables that come of it into the draft.
 
     Raises:
         PipelineError: no song is left to measure, or none contributes to the statistics.
@@ -175,7 +192,14 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     kept = {song: key for song, key in measured.items() if song not in faulty_songs}
     if not kept:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
-    splits = songs.first("split")
+    fingerprints = _store_fingerprints(workspace, folder, kept.values())
+    moves: dict[str, Move] = {}
+    if not config.keep_splits:
+        table = FingerprintTable(workspace.catalog / fingerprints.path)
+        moves = _find_moves(table, songs.without(songs.keys() - kept.keys()), workspace.target)
+    workspace.save_moves(moves)
+    _report_moves(moves, console)
+    splits = songs.first("corpus_split") | {song: move.split for song, move in moves.items()}
     contributing = {song: key for song, key in kept.items() if config.include_test or splits[song] != "test"}
     if not contributing:
         raise PipelineError(
@@ -185,7 +209,7 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
         statistics = measure_statistics(
             item
             for song, table in zip(kept, read_ahead(read_table, folder, map(features_file, kept.values())), strict=True)
-            for item in _written(features, table, song in contributing)
+            for item in _written(features, table, splits[song], song in contributing)
         )
     hashes: list[str] = []
     if config.mode == "sequential":
@@ -196,6 +220,7 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
         {
             "features": features.stored,
             "quality": workspace.store("quality", without_songs(quality, faulty_songs)),
+            "fingerprints": fingerprints,
             "statistics": workspace.store("statistics", statistics_to_table(statistics)),
         },
         {**as_json(config), "sequential_hashes": hashes},
@@ -204,9 +229,41 @@ def analyze(workspace: Workspace, config: AnalysisConfig, options: RunOptions, c
     return statistics
 
 
-def _written(features: TableWriter, table: pa.Table, contributes: bool) -> Iterator[tuple[str, str, StemFeatures]]:
-    """Add a song to the table ``features``; its stems, if they contribute to the statistics."""
-    features.write(table.sort_by("stem"))
+def _store_fingerprints(workspace: Workspace, folder: Location, keys: Iterable[str]) -> TableFile:
+    with TableWriter(workspace.catalog, "fingerprints") as fingerprints:
+        for table in read_ahead(read_table, folder, map(fingerprint_file, keys)):
+            fingerprints.write(table.sort_by("stem"))
+    return fingerprints.stored
+
+
+def _find_moves(fingerprints: FingerprintTable, songs: SongRows, label: str) -> dict[str, Move]:
+    """Songs that are the same as one of a stricter split."""
+    corpus_splits = songs.first("corpus_split")
+    known = fingerprints.songs(songs.table, label)
+    return moves_to_strictest(corpus_splits, find_pairs(known))
+
+
+def _report_moves(moves: Mapping[str, Move], console: Console) -> None:
+    for split in schemas.SPLITS:
+        moved = [f"{song} (as {move.same_as})" for song, move in moves.items() if move.split == split]
+        if moved:
+            listed = ", ".join(moved[:LISTED]) + (", ..." if len(moved) > LISTED else "")
+            console.print(
+                f"{STAGE:<9} {len(moved)} {'songs are' if len(moved) > 1 else 'song is'} {split} for being the same as "
+                f"{split} songs: {listed}; --keep-splits leaves them where they are",
+                style="yellow",
+                soft_wrap=True,
+                markup=False,
+            )
+
+
+def _written(
+    features: TableWriter, table: pa.Table, split: str, contributes: bool
+) -> Iterator[tuple[str, str, StemFeatures]]:
+    """Add a song to the table ``features``, with its split of now; its stems, if they contribute to the statistics."""
+    column = table.schema.get_field_index("split")
+    splits = pa.array([split] * table.num_rows, pa.string())
+    features.write(table.set_column(column, table.schema.field(column), splits).sort_by("stem"))
     if contributes:
         yield from table_to_features(table)
 

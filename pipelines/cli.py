@@ -44,6 +44,7 @@ for command in (
     stages.publish,
     look.inspect,
     look.quality,
+    look.leaks,
     interchange.export,
     interchange.datasheet,
     versions.versions,

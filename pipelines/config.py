@@ -10,8 +10,8 @@ from fxnorm.chain import ChainConfig
 from fxnorm.responses import SYNTHETIC_PREREVERB_RT60, SYNTHETIC_SEND_RT60, load_responses
 from fxnorm.settings import DEFAULT_EFFECTS, SAMPLE_RATE, Settings, hash_of
 
-ANALYSIS_REVISION = 3
-"""Raise when the features or the quality that a stem gets change."""
+ANALYSIS_REVISION = 4
+"""Raise when the features, the quality or the fingerprint that a stem gets change."""
 
 NORMALIZATION_REVISION = 2
 """Raise when the audio or receipts that a stem gets change."""
@@ -41,12 +41,14 @@ class AnalysisConfig:
         mode: ``raw`` measures stems as they are; ``sequential`` measures each effect after those before it.
         include_test: let test songs contribute to the statistics.
         refuse: faults (see catalogs.quality) of which any puts a song into quarantine; none by default.
+        keep_splits: leave songs in the split of their corpus, even where the same song is test elsewhere.
     """
 
     reference_compat: bool = False
     mode: Literal["raw", "sequential"] = "raw"
     include_test: bool = False
     refuse: tuple[str, ...] = ()
+    keep_splits: bool = False
 
     @property
     def settings(self) -> Settings:

@@ -135,7 +135,7 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
         "errata": source.errata,
     }
     workspace.save_draft(
-        STAGE, {}, {"corpora": roots}, drop=("features", "statistics", "shards", "receipts", "targets")
+        STAGE, {}, {"corpora": roots}, drop=("features", "fingerprints", "statistics", "shards", "receipts", "targets")
     )
 
 

@@ -201,9 +201,10 @@ def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOpt
     finished = [result_file(key) for song, key in keys.items() if song not in refused_songs]
     if not finished:
         raise PipelineError(f"{workspace.target}: every song was refused; see 'fxnorm-data inspect'")
+    splits = songs.first("split")
     with TableWriter(workspace.catalog, "shards") as stored, TableWriter(workspace.catalog, "receipts") as receipts:
         for result in read_ahead(_read_result, folder, finished):
-            stored.write_rows(result["shards"])
+            stored.write_rows([{**row, "split": splits[row["song_id"]]} for row in result["shards"]])
             receipts.write_rows(result["receipts"])
     targets_given = {} if config.statistics is None else {"targets": statistics_to_table(statistics)}
     workspace.save_draft(

@@ -25,8 +25,8 @@ from fxnorm.settings import SAMPLE_RATE
 from pipelines.config import NormalizationConfig, RunOptions
 from pipelines.ingest import Source
 
-ANALYZE_SPEED = 130.0
-NORMALIZE_SPEED = 110.0
+ANALYZE_SPEED = 190.0
+NORMALIZE_SPEED = 90.0
 """Seconds of stem that a CPU does in a second of each stage; measured on the demo corpus, docs/performance.md."""
 
 HASH_BYTES_PER_SECOND = 700e6

@@ -29,8 +29,8 @@ RETRIED = ("permission", "unreadable", "missing", "changed", "io_error", INTERNA
 
 STEREO_FLOAT32_BYTES = 8
 
-WORKING_COPIES = 2
-"""Copies of one stem that analysis or normalisation holds at its peak."""
+WORKING_COPIES = 2.5
+"""Copies of one stem that analysis or normalisation holds at its peak, and the sum of all stems in mono."""
 
 PROCESS_BYTES = 450_000_000
 """What a worker takes beside the audio: its program, encoded segments, excerpts, buffers."""

@@ -15,6 +15,8 @@ from catalogs.quality import find_faults
 from catalogs.quality.findings import count_faults
 from fxnorm.settings import SAMPLE_RATE
 
+TRACK_COLUMNS = ["song_id", "stem", "corpus", "split", "corpus_split", "role", "used", "catalog_frames"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
@@ -56,6 +58,7 @@ class CatalogSummary:
 
     location: str
     songs: dict[str, int]
+    moved: int
     corpora: dict[str, int]
     stems: int
     stem_hours: float
@@ -68,7 +71,7 @@ class CatalogSummary:
 
 def summarize(catalog: Catalog) -> CatalogSummary:
     """Count and average; reads tables only."""
-    tracks = catalog.frame("tracks", ["song_id", "stem", "corpus", "split", "role", "used", "catalog_frames"])
+    tracks = catalog.frame("tracks", TRACK_COLUMNS)
     songs = tracks.drop_duplicates("song_id")
     stems = tracks[(tracks.role != "mixture") & tracks.used].groupby(["song_id", "stem"], as_index=False).max()
     tables = catalog.manifest.tables
@@ -76,6 +79,7 @@ def summarize(catalog: Catalog) -> CatalogSummary:
     return CatalogSummary(
         location=catalog.location.path,
         songs={str(k): int(v) for k, v in songs.split.value_counts().sort_index().items()},
+        moved=int((songs.split != songs.corpus_split).sum()),
         corpora={str(k): int(v) for k, v in songs.corpus.value_counts().sort_index().items()},
         stems=len(stems),
         stem_hours=float(stems.catalog_frames.sum() / SAMPLE_RATE / 3600),
@@ -135,6 +139,9 @@ def print_summary(summary: CatalogSummary, console: Console) -> None:
         f"{summary.bytes / 1e6:.0f} MB of audio, {len({r['song_id'] for r in summary.quarantined})} songs quarantined",
         soft_wrap=True,
     )
+    if summary.moved:
+        whose = "song in another split than its" if summary.moved == 1 else "songs in another split than their"
+        console.print(f"{summary.moved} {whose} corpus says (fxnorm-data leaks)", soft_wrap=True)
     if summary.errata:
         counted = ", ".join(f"{count} {effect}" for effect, count in summary.errata.items())
         console.print(f"files with published errors: {counted}", soft_wrap=True)

@@ -42,6 +42,7 @@ def validate(workspace: Workspace, console: Console, verify_hashes: bool = False
     report = validate_catalog(
         catalog,
         allow_test_songs=bool(manifest.config.get("analyze", {}).get("include_test", False)),
+        keep_splits=bool(manifest.config.get("analyze", {}).get("keep_splits", False)),
         effects=_effects(normalized),
         verify_hashes=verify_hashes,
         loudness_tolerance=COMPAT_LOUDNESS_TOLERANCE_LU

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalogs import schemas
+from catalogs.leakage.splits import Move
 from catalogs.manifest import DRAFT, PUBLISHED, Manifest, TableFile, read_manifest, store_table
 from catalogs.material import stem_rows
 from catalogs.statistics_file import statistics_to_table, table_to_statistics
@@ -135,13 +137,28 @@ class Workspace:
     def ingested(self) -> pa.Table:
         """Rows of all files of all songs that passed ingest, sorted by song, stem and part.
 
+        Their split is that of the last analysis where it has moved the song, else that of the corpus.
+
         Raises:
             PipelineError: nothing was ingested.
         """
         location = self._work / "ingested.parquet"
         if not location.exists():
             raise PipelineError(f"{self.target}: nothing ingested yet; run 'fxnorm-data ingest' first")
-        return _tracks(read_table(location))
+        tracks, moves = _tracks(read_table(location)), self.moves()
+        return _moved(tracks, moves) if moves else tracks
+
+    def save_moves(self, moves: Mapping[str, Move]) -> None:
+        """Keep which songs are in another split than their corpus says, by song id."""
+        plain = {song_id: dataclasses.asdict(move) for song_id, move in sorted(moves.items())}
+        (self._work / "moves.json").write_bytes(json.dumps(plain, indent=1).encode())
+
+    def moves(self) -> dict[str, Move]:
+        """What :meth:`save_moves` has kept; empty before the first analysis."""
+        location = self._work / "moves.json"
+        if not location.exists():
+            return {}
+        return {song_id: Move(**move) for song_id, move in json.loads(location.read_bytes()).items()}
 
     def previously_ingested(self) -> pa.Table:
         """Rows of the ingest before this one; empty for the first."""
@@ -176,8 +193,18 @@ class Workspace:
         (self._work / f"quarantine-{stage}.json").write_bytes(json.dumps(ordered, indent=1).encode())
 
 
+def _moved(tracks: pa.Table, moves: Mapping[str, Move]) -> pa.Table:
+    """Tracks with the splits that songs were moved to, unless the corpus says another split of them by now."""
+    splits = [
+        moves[song].split if song in moves and moves[song].corpus_split == corpus_split else corpus_split
+        for song, corpus_split in zip(tracks["song_id"].to_pylist(), tracks["corpus_split"].to_pylist(), strict=True)
+    ]
+    column = tracks.schema.get_field_index("split")
+    return tracks.set_column(column, tracks.schema.field(column), pa.array(splits, pa.string()))
+
+
 def _tracks(table: pa.Table) -> pa.Table:
-    """The tracks table; that of a version that knew one file for each stem gets the columns that it left out."""
+    """The tracks table; that of an earlier version gets the columns that it left out."""
     absent = set(schemas.TRACKS.names) - set(table.column_names)
     if not absent:
         return table
@@ -187,6 +214,7 @@ def _tracks(table: pa.Table) -> pa.Table:
         "used": pa.array([True] * table.num_rows),
         "instruments": empty,
         "errata": empty,
+        "corpus_split": table["split"],
     }
     for name in sorted(absent):
         column = defaults.get(name, pa.nulls(table.num_rows, schemas.TRACKS.field(name).type))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from catalogs import schemas
 from catalogs.flac import PCM_BITS
+from catalogs.leakage import SongFingerprint
 from catalogs.manifest import PUBLISHED, Manifest, store_table
 from catalogs.quality import SongQuality
 from catalogs.quality.clipping import Clipping
@@ -87,10 +88,13 @@ def write_small_catalog(target: str | Path, mode: Mode = "raw", with_targets: bo
         shard = location / f"shards/{digest(song)}.parquet"
         stems = [ShardStem(name, _role(name), samples, SUBTYPES[name]) for name, samples in audio[song].items()]
         write_shard(shard, song, stems, SEGMENT_FRAMES, RATE)
-        quality = SongQuality([_track(song, stem) for stem in stems], digest("analysis"))
+        tracks = [_track(song, stem) for stem in stems]
+        quality = SongQuality(tracks, digest("analysis"))
+        fingerprint = SongFingerprint(tracks, digest("analysis"))
         for stem in stems:
             rows["tracks"].append(_track(song, stem))
             quality.add(rows["tracks"][-1], stem.audio, Clipping())
+            fingerprint.add(rows["tracks"][-1], stem.audio)
             rows["shards"].append(_shard(song, stem, shard))
             if stem.role == "stem":
                 measured = analyze_stem(stem.audio)
@@ -98,6 +102,7 @@ def write_small_catalog(target: str | Path, mode: Mode = "raw", with_targets: bo
                 rows["features"].append(_feature(song, stem.name, measured))
                 rows["receipts"].append(_receipt(song, stem.name, measured))
         rows["quality"] += quality.rows()
+        rows["fingerprints"] += fingerprint.rows()
     rows["quarantine"].append(
         {
             "song_id": "demo/gamma",
@@ -140,6 +145,7 @@ def _track(song: str, stem: ShardStem) -> Row:
         "instruments": [],
         "bleed": None,
         "split": SPLITS[song],
+        "corpus_split": SPLITS[song],
         "licence": "CC0-1.0",
         "provenance": None,
         "errata": [],

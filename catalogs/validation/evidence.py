@@ -30,6 +30,7 @@ class Evidence:
         facts: what concerns songs that are not among those in ``tables``.
         filesystem: the catalog's folder, or None where the audio cannot be looked at.
         allow_test_songs: whether songs of the test split may contribute to statistics.
+        keep_splits: whether a song may stand in two splits.
         effects: names of the effects of the configured chain, in order.
         loudness_tolerance: largest accepted deviation of a stored loudness, LU.
         verify_hashes: whether every shard file is read to compare its hash.
@@ -40,6 +41,7 @@ class Evidence:
     facts: Facts
     filesystem: pafs.FileSystem | None
     allow_test_songs: bool
+    keep_splits: bool
     effects: tuple[str, ...]
     loudness_tolerance: float
     verify_hashes: bool
@@ -126,6 +128,11 @@ def cover(wanted: pd.DataFrame, found: pd.DataFrame, keys: Sequence[str] = KEYS)
     merged["found"] = both.astype(object).where(merged["side"] != "right_only", None)
     merged["wanted"] = both.astype(object).where(merged["side"] != "left_only", None)
     return merged.drop(columns="side")
+
+
+def one_split_wanted(evidence: Evidence) -> str | None:
+    """Why songs with the same audio may be in several splits, or None where they may not."""
+    return "songs may stay in the split of their corpus" if evidence.keep_splits else None
 
 
 def first_of(frame: pd.DataFrame, by: str, column: str) -> pd.Series:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-CONFIGURATIONS = {"features": "analysis_hash", "quality": "analysis_hash", "shards": "normalization_hash"}
+CONFIGURATIONS = {
+    "features": "analysis_hash",
+    "quality": "analysis_hash",
+    "fingerprints": "analysis_hash",
+    "shards": "normalization_hash",
+}
 """Column of each table that names the configuration its rows were made with."""
 
 ColumnsOf = Callable[[str, tuple[str, ...]], "pd.DataFrame | None"]
@@ -30,6 +35,7 @@ class Facts:
     Attributes:
         songs: number of songs in ``tracks``.
         twins: by ``song_hash``, the first song with that audio, where several have it.
+        audio_twins: by ``audio_hash``, the first song with a stem that sounds so, where several have it.
         read_twice: files (or streams) that several parts read, the mixture apart: (source, is mixture).
         shard_songs: by path of a shard, the first of its songs, where it has several.
         configurations: by table, the configuration hash of most of its rows.
@@ -37,6 +43,7 @@ class Facts:
 
     songs: int
     twins: Mapping[str, Twin]
+    audio_twins: Mapping[str, Twin]
     read_twice: Collection[tuple[str, bool]]
     shard_songs: Mapping[str, str]
     configurations: Mapping[str, str | None]
@@ -45,9 +52,11 @@ class Facts:
 def gather_facts(columns_of: ColumnsOf) -> Facts:
     """Gather what concerns more than one song, a few columns at a time."""
     songs = columns_of("tracks", ("song_id",))
+    splits = columns_of("tracks", ("song_id", "split"))
     return Facts(
         songs=0 if songs is None else songs["song_id"].nunique(),
-        twins=_twins(columns_of("tracks", ("song_id", "split", "song_hash"))),
+        twins=_twins(columns_of("tracks", ("song_id", "split", "song_hash")), "song_hash"),
+        audio_twins=_twins(_with_splits(columns_of("fingerprints", ("song_id", "audio_hash")), splits), "audio_hash"),
         read_twice=_read_twice(columns_of("tracks", ("uri", "stream", "role"))),
         shard_songs=_shard_songs(columns_of("shards", ("song_id", "shard"))),
         configurations={
@@ -66,13 +75,23 @@ def _source(uri: str | None, stream: float) -> str | None:
     return uri if uri is None or np.isnan(stream) else f"{uri}, stream {stream:.0f}"
 
 
-def _twins(tracks: pd.DataFrame | None) -> dict[str, Twin]:
-    if tracks is None:
+def _with_splits(table: pd.DataFrame | None, splits: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Rows of a table with the split of their song; None without either table."""
+    if table is None or splits is None:
+        return None
+    return table[["song_id", "audio_hash"]].merge(
+        splits[["song_id", "split"]].drop_duplicates("song_id"), on="song_id", how="left"
+    )
+
+
+def _twins(songs: pd.DataFrame | None, mark: str) -> dict[str, Twin]:
+    """By what a column marks songs with, the first song, where several have the same mark."""
+    if songs is None:
         return {}
-    songs = tracks[tracks["song_hash"].notna()].drop_duplicates(["song_hash", "song_id"])
-    several = songs[songs["song_hash"].duplicated(keep=False)].drop_duplicates("song_hash")
-    rows = zip(several["song_hash"], several["song_id"], several["split"], strict=True)
-    return {song_hash: Twin(song, split) for song_hash, song, split in rows}
+    marked = songs[songs[mark].notna()].drop_duplicates([mark, "song_id"])
+    several = marked[marked[mark].duplicated(keep=False)].drop_duplicates(mark)
+    rows = zip(several[mark], several["song_id"], several["split"], strict=True)
+    return {value: Twin(song, split) for value, song, split in rows}
 
 
 def _read_twice(tracks: pd.DataFrame | None) -> frozenset[tuple[str, bool]]:

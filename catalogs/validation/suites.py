@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalogs.validation import features, quality, quarantine, receipts, shards, statistics, tracks
+from catalogs.validation import features, fingerprints, quality, quarantine, receipts, shards, statistics, tracks
 from catalogs.validation.rule import Check, Rule
 
 CHECKS: tuple[Check, ...] = (
@@ -10,6 +10,7 @@ CHECKS: tuple[Check, ...] = (
     *quarantine.CHECKS,
     *features.CHECKS,
     *quality.CHECKS,
+    *fingerprints.CHECKS,
     *statistics.CHECKS,
     *shards.CHECKS,
     *receipts.CHECKS,

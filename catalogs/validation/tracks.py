@@ -7,7 +7,7 @@ import pandas as pd
 
 from catalogs.schemas import EXCLUDED, MATERIALS, MIXTURE, ROLES, SPLITS
 from catalogs.validation.columns import column_checks
-from catalogs.validation.evidence import Evidence, first_of
+from catalogs.validation.evidence import Evidence, first_of, one_split_wanted
 from catalogs.validation.facts import Twin, sources_of
 from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique, within
 from fxnorm.settings import SAMPLE_RATE
@@ -145,12 +145,12 @@ CHECKS = (
                 "split {split}, while the song's first row says {song_split}",
             ),
             Rule(
-                "tracks.audio_in_one_split",
-                "Songs with the same audio are in the same split, so that no test song is trained on.",
-                "Remove one of the two songs from the corpus, or give both the same split.",
-                equal("split", "twin_split"),
-                "{split}",
-                "in split {split}, but the audio is that of {twin}, which is in {twin_split}",
+                "tracks.corpus_split_known",
+                "`corpus_split` is train, validation or test.",
+                "Correct the split in the corpus layout and ingest again.",
+                one_of("corpus_split", SPLITS),
+                "{corpus_split}",
+                "split {corpus_split} is not one of train, validation, test",
             ),
             Rule(
                 "tracks.id_has_corpus",
@@ -242,5 +242,20 @@ CHECKS = (
                 "song_hash {song_hash}, while the song's first row says {first_song_hash}",
             ),
         ),
+    ),
+    Check(
+        "tracks",
+        _rows,
+        (
+            Rule(
+                "tracks.audio_in_one_split",
+                "Songs with the same audio are in the same split, so that no test song is trained on.",
+                "Remove one of the two songs from the corpus, or analyze without --keep-splits.",
+                equal("split", "twin_split"),
+                "{split}",
+                "in split {split}, but the audio is that of {twin}, which is in {twin_split}",
+            ),
+        ),
+        skip=one_split_wanted,
     ),
 )

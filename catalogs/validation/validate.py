@@ -34,6 +34,7 @@ def validate_tables(
     allow_test_songs: bool = False,
     effects: Sequence[str] = DEFAULT_EFFECTS,
     *,
+    keep_splits: bool = False,
     verify_hashes: bool = False,
     loudness_tolerance: float = 0.1,
     rules: Collection[str] | None = None,
@@ -46,6 +47,7 @@ def validate_tables(
         root: folder of the catalog (path, URI, or a file system rooted there), under which the shard files
             lie; None skips the rules that look at files.
         allow_test_songs: accept statistics to which songs of the test split contribute.
+        keep_splits: accept a song that stands in two splits.
         effects: effects of the chain the stems went through, in order.
         verify_hashes: read every shard file and compare its hash; takes as long as reading all audio.
         loudness_tolerance: largest accepted deviation of a stored loudness from its target, LU.
@@ -67,6 +69,7 @@ def validate_tables(
         facts=gather_facts(lambda name, columns: conformed.get(name)),
         filesystem=open_root(root),
         allow_test_songs=allow_test_songs,
+        keep_splits=keep_splits,
         effects=tuple(effects),
         loudness_tolerance=loudness_tolerance,
         verify_hashes=verify_hashes,
@@ -79,6 +82,7 @@ def validate_catalog(
     allow_test_songs: bool = False,
     effects: Sequence[str] = DEFAULT_EFFECTS,
     *,
+    keep_splits: bool = False,
     verify_hashes: bool = False,
     loudness_tolerance: float = 0.1,
     rules: Collection[str] | None = None,
@@ -93,6 +97,7 @@ def validate_catalog(
         catalog: an open catalog, published or draft.
         allow_test_songs: see :func:`validate_tables`, as the options that follow.
         effects: the same.
+        keep_splits: the same.
         verify_hashes: the same.
         loudness_tolerance: the same.
         rules: the same.
@@ -115,6 +120,7 @@ def validate_catalog(
             facts=facts,
             filesystem=filesystem,
             allow_test_songs=allow_test_songs,
+            keep_splits=keep_splits,
             effects=tuple(effects),
             loudness_tolerance=loudness_tolerance,
             verify_hashes=verify_hashes,

@@ -18,6 +18,7 @@ from pipelines.commands.options import (
     ErrataOption,
     ErrorsOption,
     InverseOption,
+    KeepSplitsOption,
     LayoutOption,
     LinkOption,
     Mode,
@@ -64,6 +65,7 @@ def build_catalog(
     prereverb_responses: PrereverbOption = None,
     mode: ModeOption = Mode.raw,
     include_test_songs: TestOption = False,
+    keep_splits: KeepSplitsOption = False,
     refuse: RefuseOption = None,
     reference_compat: CompatOption = False,
     compression_search: SearchOption = Search.bisection,
@@ -88,7 +90,7 @@ def build_catalog(
     from pipelines.quality_view import known_faults
     from pipelines.workspace import Workspace
 
-    analysis = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse))
+    analysis = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse), keep_splits)
     normalization = NormalizationConfig(
         effects=chosen_effects(effects, impulse_responses, prereverb_responses),
         reference_compat=reference_compat,

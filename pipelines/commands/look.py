@@ -1,4 +1,4 @@
-"""Commands that look into a catalog: ``inspect`` and ``quality``."""
+"""Commands that look into a catalog: ``inspect``, ``quality`` and ``leaks``."""
 
 from __future__ import annotations
 
@@ -57,3 +57,30 @@ def quality(
         sys.stdout.write(json.dumps(dataclasses.asdict(view), indent=2) + "\n")
     else:
         print_quality(view, output())
+
+
+@reporting_errors
+def leaks(
+    catalogs: Annotated[list[str], typer.Argument(metavar="CATALOG...", help="Paths or URIs of catalogs.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on songs that are twice in one split, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="What the stages have made since the publication.")] = False,
+) -> None:
+    """List songs that are the same, with evidence; exit code 1 if one song stands in two splits.
+
+    Songs are compared within and between the catalogs, by decoded audio, fingerprint and name; see docs/leakage.md.
+
+    Example: fxnorm-data leaks musdb-catalog moises-catalog --json
+    """
+    from catalogs.catalog import Catalog
+    from catalogs.manifest import DRAFT, PUBLISHED
+    from pipelines.leaks_view import leaks_to_json, leaks_view, print_leaks
+
+    name = DRAFT if draft else PUBLISHED
+    view = leaks_view([(target, Catalog.open(target, name)) for target in catalogs])
+    if as_json:
+        sys.stdout.write(json.dumps(leaks_to_json(view), indent=2) + "\n")
+    else:
+        print_leaks(view, output())
+    if view.counts["leaks"] or (strict and view.counts["duplicates"]):
+        raise typer.Exit(1)

@@ -37,26 +37,12 @@ class FileSubtype(StrEnum):
     float = "FLOAT"
 
 
-def _location(text: str) -> str:
-    """A location without the credentials in its URI; a command may be told it with them."""
-    from catalogs.object_store import adopt_credentials
-
-    try:
-        return adopt_credentials(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
 CorpusOption = Annotated[
     str, typer.Option("--corpus", help="Layout of the corpus: folder, musdb18hq, medleydb, ...; see docs/corpora.md.")
 ]
-RootArgument = Annotated[
-    str, typer.Argument(metavar="DIR", help="Path or URI of the corpus' folder.", callback=_location)
-]
-CatalogArgument = Annotated[
-    str, typer.Argument(metavar="CATALOG", help="Path or URI of the catalog.", callback=_location)
-]
-OutOption = Annotated[str, typer.Option("--out", "-o", help="Path or URI of the catalog.", callback=_location)]
+RootArgument = Annotated[str, typer.Argument(metavar="DIR", help="Path or URI of the corpus' folder.")]
+CatalogArgument = Annotated[str, typer.Argument(metavar="CATALOG", help="Path or URI of the catalog.")]
+OutOption = Annotated[str, typer.Option("--out", "-o", help="Path or URI of the catalog.")]
 PatternOption = Annotated[
     list[str] | None,
     typer.Option("--pattern", help="STEM=GLOB, repeatable; which files are which stem (corpus 'folder')."),
@@ -88,6 +74,10 @@ ErrorsOption = Annotated[
 CompatOption = Annotated[bool, typer.Option("--reference-compat", help="Reproduce the published code's deviations.")]
 ModeOption = Annotated[Mode, typer.Option("--mode", help="Measure stems raw, or effect by effect as published.")]
 TestOption = Annotated[bool, typer.Option("--include-test-songs", help="Let test songs into the statistics.")]
+KeepSplitsOption = Annotated[
+    bool,
+    typer.Option("--keep-splits", help="Leave songs in their corpus' split, even where the same song is test."),
+]
 RefuseOption = Annotated[
     str | None,
     typer.Option(

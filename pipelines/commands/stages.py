@@ -16,6 +16,7 @@ from pipelines.commands.options import (
     ErrataOption,
     ErrorsOption,
     InverseOption,
+    KeepSplitsOption,
     LayoutOption,
     LinkOption,
     Mode,
@@ -78,6 +79,7 @@ def analyze(
     catalog: CatalogArgument,
     mode: ModeOption = Mode.raw,
     include_test_songs: TestOption = False,
+    keep_splits: KeepSplitsOption = False,
     refuse: RefuseOption = None,
     reference_compat: CompatOption = False,
     workers: WorkersOption = None,
@@ -93,7 +95,7 @@ def analyze(
     from pipelines.workspace import Workspace
 
     workspace = Workspace(catalog)
-    config = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse))
+    config = AnalysisConfig(reference_compat, mode.value, include_test_songs, known_faults(refuse), keep_splits)
     with workspace.locked():
         run(workspace, config, RunOptions(workers, address, max_errors), console())
 

@@ -29,14 +29,26 @@ def say(line: str) -> None:
 
 
 def reporting_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with errors that a user can mend in one line and exit code 1."""
+    """The command, with errors that a user can mend in one line and exit code 1.
+
+    What it is told of locations comes without the credentials in their URIs; see catalogs.object_store.
+    """
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         with _errors_to_exit_code():
-            command(*arguments, **options)
+            given = {name: _without_credentials(value) for name, value in options.items()}
+            command(*(_without_credentials(value) for value in arguments), **given)
 
     return run
+
+
+def _without_credentials(value: Any) -> Any:
+    from catalogs.object_store import adopt_credentials
+
+    if isinstance(value, list):
+        return [_without_credentials(item) for item in value]
+    return adopt_credentials(value) if type(value) is str and "://" in value else value
 
 
 @contextmanager

@@ -46,9 +46,10 @@ def diff(
 
     Example: fxnorm-data diff cat#1 cat#2
     """
+    from catalogs.catalog import Catalog
     from catalogs.difference import compare_catalogs
     from catalogs.storage import Location
-    from catalogs.versions import list_versions, open_catalog
+    from catalogs.versions import list_versions
     from pipelines.difference_view import print_difference
 
     if after is None:
@@ -56,7 +57,7 @@ def diff(
         if len(known) < 2:
             raise ValueError(f"{before}: has {len(known) or 'no'} version to compare; name another catalog beside it")
         before, after = (f"{before}#{version.number}" for version in known[-2:])
-    difference = compare_catalogs(open_catalog(before), open_catalog(after))
+    difference = compare_catalogs(Catalog.open(before), Catalog.open(after))
     if as_json:
         sys.stdout.write(json.dumps(dataclasses.asdict(difference), indent=2) + "\n")
     else:

@@ -206,7 +206,7 @@ def test_a_newer_layout_asks_for_an_upgrade(copy: Path, tables: dict[str, object
 
 def test_an_unknown_table_song_or_stem_is_named_with_what_there_is(small: SmallCatalog, catalog: Catalog) -> None:
     with pytest.raises(
-        CatalogError, match="no table 'lyrics'; there are: features, quality, quarantine, receipts, shards"
+        CatalogError, match="no table 'lyrics'; there are: features, fingerprints, quality, quarantine, receipts"
     ):
         catalog.table("lyrics")
     with pytest.raises(CatalogError, match="no song 'demo/gamma'"):

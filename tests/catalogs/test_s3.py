@@ -186,6 +186,9 @@ def test_a_catalog_is_built_in_the_store(store: ObjectStore, tmp_path: Path) -> 
         assert np.array_equal(crop["mixture"], original)
         assert all(crop[stem].any() for stem in STEMS)
 
+    assert Catalog.open(target + "#1").manifest == catalog.manifest
+    with pytest.raises(CatalogError, match="no version 2; there are: 1"):
+        Catalog.open(target + "#2")
     frames = {name: catalog.frame(name) for name in catalog.manifest.tables}
     assert validate_tables(frames, root=target, verify_hashes=True).passed
     assert not (REPOSITORY / "s3:").exists()

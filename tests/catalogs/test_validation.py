@@ -57,6 +57,7 @@ def track(song: str, stem: str, split: str, sample_rate: int = 44_100, frames: i
         "instruments": [],
         "bleed": None,
         "split": split,
+        "corpus_split": split,
         "licence": None,
         "provenance": None,
         "errata": [],
@@ -131,6 +132,20 @@ def quality(row: Row, silent: bool = False) -> Row:
     }
 
 
+def fingerprint(row: Row, silent: bool = False) -> Row:
+    landmarks = [0x100A05, 0x110A05] if row["role"] == "mixture" else None
+    return {
+        "song_id": row["song_id"],
+        "stem": row["stem"],
+        "role": row["role"],
+        "song_hash": row["song_hash"],
+        "analysis_hash": digest("analysis"),
+        "audio_hash": None if silent else digest(f"samples of {row['song_id']} {row['stem']}"),
+        "landmarks": landmarks,
+        "times": landmarks and [3, 7],
+    }
+
+
 def shard(row: Row, content: bytes, silent: bool, loudness: float | None) -> Row:
     return {
         "song_id": row["song_id"],
@@ -193,6 +208,7 @@ def build(root: Path) -> Rows:
             loudness = None if silent else TARGET.get(stem, -14.0) - 3.0 * limited
             rows["shards"].append(shard(row, content, silent, loudness))
             rows["quality"].append(quality(row, silent))
+            rows["fingerprints"].append(fingerprint(row, silent))
             if stem == "mixture":
                 continue
             rows["features"].append(feature(row, silent, onsetless))
@@ -351,6 +367,7 @@ sets("tracks.role_fits_stem", "demo/beta", "mixture", role="stem")
 sets("tracks.one_material", "demo/beta", "bass", role="raw")
 sets("tracks.split_known", "demo/beta", "bass", split="valid")
 sets("tracks.one_split", "demo/beta", "bass", split="test")
+sets("tracks.corpus_split_known", "demo/beta", "bass", corpus_split="valid")
 sets("tracks.id_has_corpus", "demo/beta", "bass", corpus="dem")
 sets("tracks.uri_format", "demo/beta", "bass", uri="/corpus/beta/bass.wav")
 sets("tracks.uri_format", "demo/beta", "bass", uri="file:///corpus/be ta/bass.wav")
@@ -467,6 +484,29 @@ sets("quality.lag_range", "demo/beta", "bass", lag=-5_000)
 sets("quality.bandwidth_range", "demo/beta", "bass", bandwidth_hz=24_000.0)
 sets("quality.columns_of_role", "demo/beta", "bass", residual_left_db=-80.0)
 sets("quality.columns_of_role", "demo/beta", "mixture", lag=0)
+removes("fingerprints.row_for_every_stem", "demo/beta", "bass")
+
+
+@breaks("fingerprints.audio_in_one_split", ("demo/gamma", "vocals"))
+def _(rows: Rows, root: Path) -> None:
+    shared = find(rows, "fingerprints", "demo/alpha", "vocals")["audio_hash"]
+    find(rows, "fingerprints", "demo/gamma", "vocals")["audio_hash"] = shared
+
+
+@breaks("fingerprints.one_whole_song", *(("demo/beta", stem) for stem in ("vocals", "bass", "mixture")))
+def _(rows: Rows, root: Path) -> None:
+    find(rows, "fingerprints", "demo/beta", "mixture")["role"] = "stem"
+
+
+adds_stranger("fingerprints.stem_in_tracks")
+sets("fingerprints.song_hash_equals_input", "demo/beta", "bass", song_hash=digest("older audio"))
+repeats("fingerprints.song_stem_unique", "demo/beta", "bass")
+sets("fingerprints.one_analysis_hash", "demo/beta", "bass", analysis_hash=digest("older"))
+sets("fingerprints.required_values", "demo/beta", "bass", role=None)
+sets("fingerprints.role_known", "demo/beta", "bass", role="bus")
+sets("fingerprints.audio_hash_format", "demo/beta", "bass", audio_hash="deadbeef")
+sets("fingerprints.landmarks_of_role", "demo/beta", "bass", landmarks=[1], times=[1])
+sets("fingerprints.times_fit_landmarks", "demo/beta", "mixture", times=[3])
 
 
 sets_statistic("statistics.feature_known", "bass", "eq", feature="reverb")
@@ -806,7 +846,7 @@ def test_unknown_names_are_refused(rows: Rows, tmp_path: Path) -> None:
 
 def test_rule_that_cannot_be_evaluated_is_an_error(rows: Rows) -> None:
     tables = {name: conform(name, table) for name, table in frames_of(rows).items()}
-    evidence = Evidence(tables, {}, Facts(0, {}, (), {}, {}), None, False, DEFAULT_EFFECTS, 0.1, False)
+    evidence = Evidence(tables, {}, Facts(0, {}, {}, (), {}, {}), None, False, False, DEFAULT_EFFECTS, 0.1, False)
     rule = Rule("tracks.wrong", "", "", matches("song_id", "("), "", "")
     check = Check("tracks", lambda evidence: evidence.tables["tracks"], (rule,))
     with pytest.raises(RuntimeError, match=r"rule tracks\.wrong could not be evaluated"):
@@ -980,6 +1020,25 @@ def test_page_shortens_long_lists() -> None:
     text = render_page(validate_tables(tables, None, rules=["tracks.split_known"]), "long")
     assert "The first 200 of 300 are shown." in text
     assert text.count("is not one of train, validation, test") == 200
+
+
+def test_songs_may_stand_in_two_splits_where_the_user_says_so(rows: Rows) -> None:
+    for row in rows["tracks"]:
+        row["song_hash"] = digest("one song")
+    for row in rows["fingerprints"]:
+        row["audio_hash"] = digest("one sound")
+    rules = ["tracks.audio_in_one_split", "fingerprints.audio_in_one_split"]
+    assert not validate_tables(frames_of(rows), None, rules=rules).passed
+    report = validate_tables(frames_of(rows), None, rules=rules, keep_splits=True)
+    assert [result.status for result in report.results] == ["skipped", "skipped"]
+
+
+def test_the_sum_of_the_stems_stands_in_for_a_mixture(rows: Rows) -> None:
+    for name in ("tracks", "shards", "quality"):
+        rows[name] = [row for row in rows[name] if (row["song_id"], row["stem"]) != ("demo/beta", "mixture")]
+    find(rows, "fingerprints", "demo/beta", "mixture").update(role="sum", audio_hash=None)
+    report = validate_tables(frames_of(rows), None)
+    assert [failure for failure in report.failures if failure.rule.startswith("fingerprints.")] == []
 
 
 def test_documentation_lists_every_rule() -> None:

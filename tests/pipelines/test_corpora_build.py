@@ -44,13 +44,13 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[TrueSong]]
 
 @pytest.fixture(scope="module")
 def catalog(truth: dict[str, list[TrueSong]], tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """All layouts, one ingested after the other, the last with a build."""
+    """All layouts, one ingested after the other, the last with a build; their songs have the same audio."""
     out = tmp_path_factory.mktemp("built") / "catalog"
     root = {name: next(p for p in songs[0].files[0].path.parents if p.name == name) for name, songs in truth.items()}
     *ingested, last = BUILT
     for name in ingested:
         run("ingest", "--corpus", name, root[name], "--out", out)
-    run("build-catalog", "--corpus", last, root[last], "--out", out)
+    run("build-catalog", "--corpus", last, root[last], "--out", out, "--keep-splits")
     return Catalog.open(out)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -76,6 +76,7 @@ def test_every_item_is_as_likely_to_be_drawn() -> None:
     assert np.abs(counts - expected).max() < 4 * deviation
 
 
+@settings(deadline=None)
 @given(size=st.integers(1, 30), items=st.integers(0, 100), seed=st.integers(0, 1_000))
 def test_a_sample_holds_different_items_and_no_more_than_its_size(size: int, items: int, seed: int) -> None:
     sample: Reservoir[int] = Reservoir(size, seed)

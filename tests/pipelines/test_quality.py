@@ -106,9 +106,9 @@ def test_sequential_statistics_do_not_measure_it_again(measured: tuple[Job, Work
 def test_refused_faults_become_quarantine_rows(measured: tuple[Job, Workspace]) -> None:
     job, workspace = measured
     songs = {job["song_id"]: job["tracks"]}
-    tables = [read_table(workspace.folder(FOLDER) / quality_file("key"))]
-    assert _refused_for_quality(songs, tables, ()) == []
-    (row,) = _refused_for_quality(songs, tables, ("dead_channel",))
+    quality = read_table(workspace.folder(FOLDER) / quality_file("key"))
+    assert _refused_for_quality(songs, quality, ()) == []
+    (row,) = _refused_for_quality(songs, quality, ("dead_channel",))
     assert (row["stage"], row["reason"], row["stem"]) == ("analyze", "quality_dead_channel", "other")
     assert row["uri"].endswith("other.wav")
     assert "without --refuse dead_channel" in row["message"]

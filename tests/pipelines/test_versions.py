@@ -15,7 +15,7 @@ import ray
 from catalogs.catalog import Catalog
 from catalogs.manifest import DRAFT, PUBLISHED, CatalogError
 from catalogs.storage import Location
-from catalogs.versions import list_versions, open_catalog
+from catalogs.versions import list_versions
 from fxnorm.statistics import FeatureSum
 from tests.corpora import write_corpus, write_song
 from tests.pipelines.test_build import build, contents, run
@@ -72,19 +72,19 @@ def test_versions_are_listed(built: Built) -> None:
 
 
 def test_an_earlier_version_is_read_as_it_was(built: Built, tmp_path: Path) -> None:
-    earlier = open_catalog(f"{built.catalog}#1")
+    earlier = Catalog.open(f"{built.catalog}#1")
     assert earlier.songs[0] == "musdb18hq/Artist - Song 0"
     copy = tmp_path / "restored"
     shutil.copytree(built.catalog, copy)
     (copy / PUBLISHED).write_bytes(earlier.manifest.to_json())
     assert contents(copy) == built.first
     with pytest.raises(CatalogError, match="no version 7; there are: 1, 2, 3"):
-        open_catalog(f"{built.catalog}#7")
+        Catalog.open(f"{built.catalog}#7")
 
 
 def test_the_difference_is_that_of_the_command(built: Built) -> None:
     difference = json.loads(run("diff", f"{built.catalog}#1", f"{built.catalog}#2", "--json"))
-    songs = sorted(open_catalog(f"{built.catalog}#1").songs)
+    songs = sorted(Catalog.open(f"{built.catalog}#1").songs)
     assert difference.pop("normalised") == songs
     assert difference.pop("configuration") == {
         "normalize.effects": [["eq", "compression", "panning", "loudness"], ["eq", "loudness"]]
@@ -98,7 +98,7 @@ def test_the_difference_of_the_corpus_is_that_of_its_folders(built: Built) -> No
         ["musdb18hq/Artist - Song 9"],
         ["musdb18hq/Artist - Song 0"],
     )
-    before, after = (open_catalog(f"{built.catalog}#{number}").statistics() for number in (2, 3))
+    before, after = (Catalog.open(f"{built.catalog}#{number}").statistics() for number in (2, 3))
     for row in difference["statistics"]:
         key = row["source"], row["feature"]
         assert (row["before"], row["after"]) == (before.sums[key].count, after.sums[key].count) == (2, 2)
@@ -162,19 +162,19 @@ def test_a_catalog_of_a_version_without_numbers_gets_them(tmp_path: Path) -> Non
 
     manifest = write_small_catalog(tmp_path / "catalog").manifest
     with pytest.raises(CatalogError, match="no version 1; there are: none"):
-        open_catalog(f"{tmp_path / 'catalog'}#1")
+        Catalog.open(f"{tmp_path / 'catalog'}#1")
     workspace = Workspace(tmp_path / "catalog")
     (workspace.catalog / DRAFT).write_bytes(manifest.with_stage("normalize", {}, {"seed": 7}).to_json())
     assert workspace.publish()
     assert not workspace.publish()
-    assert open_catalog(f"{tmp_path / 'catalog'}#1").manifest == manifest
-    assert open_catalog(f"{tmp_path / 'catalog'}#2").manifest == Catalog.open(tmp_path / "catalog").manifest
+    assert Catalog.open(f"{tmp_path / 'catalog'}#1").manifest == manifest
+    assert Catalog.open(f"{tmp_path / 'catalog'}#2").manifest == Catalog.open(tmp_path / "catalog").manifest
 
 
 def test_a_damaged_version_keeps_the_collector_away(built: Built, tmp_path: Path) -> None:
     copy = tmp_path / "catalog"
     shutil.copytree(built.catalog, copy)
-    shards = open_catalog(copy).manifest.tables["shards"].path
+    shards = Catalog.open(copy).manifest.tables["shards"].path
     (copy / shards).write_bytes(b"not a table")
     files = sorted(path for path in copy.rglob("*") if path.is_file())
     assert "cannot be read" in run("gc", copy, code=1)

@@ -102,20 +102,34 @@ def test_different_songs_do_not_leak(target: str) -> None:
     check_leakage(Catalog.open(target), {"train": [SONGS[0]], "test": [SONGS[1]]})
 
 
-def test_the_same_audio_under_another_name_leaks(tmp_path: Path) -> None:
-    from catalogs.manifest import PUBLISHED, read_manifest, store_table
-    from catalogs.storage import Location
+def with_copy(small: SmallCatalog, song: str, name: str, split: str) -> Catalog:
+    """The small catalog with another copy of one of its songs, under another name."""
+    from catalogs.manifest import PUBLISHED, Manifest, store_table
 
-    write_small_catalog(tmp_path)
-    location = Location.parse(tmp_path)
-    manifest = read_manifest(location)
-    assert manifest is not None
-    catalog = Catalog.open(tmp_path)
-    shards = catalog.table("shards").to_pylist()
-    first = [row for row in shards if row["song_id"] == SONGS[0]]
-    copies = [{**row, "song_id": "other/renamed", "split": "test"} for row in first]
-    table = catalog.table("shards").from_pylist([*shards, *copies], schema=catalog.table("shards").schema)
-    stored = store_table(location, "shards", table)
-    (location / PUBLISHED).write_bytes(manifest.with_stage("normalize", {"shards": stored}, {}).to_json())
-    with pytest.raises(LeakageError, match=r"other/renamed \(test\) is demo/.* \(train\)"):
-        check_leakage(Catalog.open(tmp_path), {"train": [SONGS[0]], "test": ["other/renamed", SONGS[1]]})
+    stored = dict(small.manifest.tables)
+    for table in ("tracks", "shards", "fingerprints"):
+        rows = small.tables[table].to_pylist()
+        copies = [{**row, "song_id": name, "split": split} for row in rows if row["song_id"] == song]
+        copies = [{key: row[key] for key in small.tables[table].schema.names} for row in copies]
+        whole = small.tables[table].from_pylist([*rows, *copies], schema=small.tables[table].schema)
+        stored[table] = store_table(small.location, table, whole)
+    (small.location / PUBLISHED).write_bytes(Manifest(stored, {}, "0.0.0").to_json())
+    return Catalog.open(small.location.path)
+
+
+def test_the_same_audio_under_another_name_leaks(tmp_path: Path) -> None:
+    catalog = with_copy(write_small_catalog(tmp_path), SONGS[0], "other/renamed", "test")
+    check_leakage(catalog, {"train": [SONGS[0], "other/renamed"], "test": [SONGS[1]]})
+    expected = r"demo/.* \(train\) is other/renamed \(test\): the same audio of drums, vocals, mixture"
+    with pytest.raises(LeakageError, match=expected):
+        check_leakage(catalog, {"train": [SONGS[0]], "test": ["other/renamed", SONGS[1]]})
+
+
+def test_a_catalog_without_fingerprints_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    from catalogs.manifest import PUBLISHED, CatalogError, Manifest
+
+    small = write_small_catalog(tmp_path)
+    tables = {name: table for name, table in small.manifest.tables.items() if name != "fingerprints"}
+    (small.location / PUBLISHED).write_bytes(Manifest(tables, {}, "0.0.0").to_json())
+    with pytest.raises(CatalogError, match=r"no fingerprints.*'fxnorm-data analyze'"):
+        check_leakage(Catalog.open(tmp_path), {"train": [SONGS[0]], "test": [SONGS[1]]})
