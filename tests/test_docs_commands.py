@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,13 +87,14 @@ SMALLER = (
     # Every corpus into a catalog of its own, so that each command does all its work.
     (r"(build-catalog .*--out )\S+", r"\1built/NUMBER"),
     (r"demo-corpus (\S+)", r"demo-corpus new-\1 --songs 1 --seconds 10"),
-    # A preview of an engine's size names more workers than there are; it starts none.
+    # The cluster is the Ray that the fixture started.
     (r"--address auto", ""),
 )
 """What is replaced in a command before it runs here: its options are parsed as they stand as well."""
 
 
 def smaller(command: str, number: int) -> str:
+    """The command as it is run here; ``number`` tells its catalog from those of other commands."""
     for pattern, replacement in SMALLER:
         command = re.sub(pattern, replacement, command)
     return command.replace("NUMBER", str(number))
@@ -141,11 +143,10 @@ def _write_corpora(folder: Path) -> None:
 
 def _write_catalogs(folder: Path) -> None:
     """Three versions of a catalog, which has one song more each time, and copies under the documents' names."""
-    songs = sorted((folder / "data" / "musdb18hq").glob("*/*"))
+    songs = sorted((folder / "data" / "musdb18hq").glob("*/*"), reverse=True)
     for song in songs:
         shutil.copytree(song, folder / "growing" / song.relative_to(folder / "data" / "musdb18hq"))
-        if len(list((folder / "growing").glob("*/*"))) > len(songs) - 3:
-            invoke("fxnorm-data build-catalog --corpus musdb18hq growing --out data/catalog")
+        invoke("fxnorm-data build-catalog --corpus musdb18hq growing --out data/catalog")
     for copy in ("catalog", f"{DEMO}/catalog"):
         shutil.copytree(folder / "data" / "catalog", folder / copy)
     shutil.copytree(folder / "data" / "musdb18hq", folder / DEMO / "corpus")
@@ -217,7 +218,9 @@ def test_the_command_does_what_it_says(sandbox: Path, number: int, command: str)
 
 def _serve(words: list[str]) -> None:
     """Start the command, fetch its first page, and interrupt it as Ctrl-C does."""
-    port = "18473"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
     server = subprocess.Popen(
         [sys.executable, "-m", "pipelines", *words, "--port", port], stderr=subprocess.DEVNULL, cwd=Path.cwd()
     )
