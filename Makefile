@@ -46,7 +46,7 @@ $(DEMO)/catalog/catalog.json:
 	$(MAKE) catalog
 
 test: $(STAMP) check ## Run the checks and the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: $(STAMP) ## Lint, format and type checks, and the documents as a site
 	$(BIN)/ruff check .

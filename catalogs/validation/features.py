@@ -9,7 +9,8 @@ import pandas as pd
 
 from catalogs.validation.columns import column_checks
 from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, stems_in_use
-from catalogs.validation.rule import Check, Rule, empty, equal, holds, one_of, unique, within
+from catalogs.validation.measured import input_rule, measured_rules
+from catalogs.validation.rule import Check, Rule, empty, equal, holds, one_of, within
 from catalogs.validation.spectrum import bins_outside, length, maximum
 from fxnorm.settings import GATE_DBFS, SPECTRUM_BINS
 
@@ -109,14 +110,7 @@ CHECKS = (
                 "{split}",
                 "split {split}, tracks says {track_split}",
             ),
-            Rule(
-                "features.song_hash_equals_input",
-                "The features were measured on the audio that tracks names now.",
-                "The input changed after it was analysed; run analyze again.",
-                equal("song_hash", "track_song_hash"),
-                "{song_hash}",
-                "measured on audio {song_hash}, tracks names {track_song_hash}",
-            ),
+            input_rule("features"),
         ),
         needs=("tracks",),
     ),
@@ -124,22 +118,7 @@ CHECKS = (
         "features",
         _rows,
         (
-            Rule(
-                "features.song_stem_unique",
-                "A stem has one row.",
-                "Rows of two runs are mixed; run analyze again.",
-                unique(*KEYS),
-                "{analysis_hash}",
-                "more than one row for this stem; this one was made with configuration {analysis_hash}",
-            ),
-            Rule(
-                "features.one_analysis_hash",
-                "All rows were measured with one configuration.",
-                "Run analyze again; means over features of two configurations are meaningless.",
-                equal("analysis_hash", "common_analysis_hash"),
-                "{analysis_hash}",
-                "configuration {analysis_hash}, most rows have {common_analysis_hash}",
-            ),
+            *measured_rules("features"),
             Rule(
                 "features.silent_below_gate",
                 f"A stem is silent exactly where its sample peak is at or below {GATE_DBFS:g} dBFS.",

@@ -8,7 +8,8 @@ from catalogs.schemas import MIXTURE, STORED_ROLES, SUM
 from catalogs.validation.columns import column_checks
 from catalogs.validation.evidence import KEYS, Evidence, attach, cover, one_split_wanted, stems_in_use
 from catalogs.validation.facts import Twin
-from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of, unique
+from catalogs.validation.measured import input_rule, measured_rules
+from catalogs.validation.rule import Check, Rule, equal, holds, matches, one_of
 from catalogs.validation.tracks import HASH
 
 
@@ -73,16 +74,7 @@ CHECKS = (
     Check(
         "fingerprints",
         _against_tracks,
-        (
-            Rule(
-                "fingerprints.song_hash_equals_input",
-                "The fingerprint is that of the audio that tracks names now.",
-                "The input changed after it was analysed; run analyze again.",
-                equal("song_hash", "track_song_hash"),
-                "{song_hash}",
-                "made of audio {song_hash}, tracks names {track_song_hash}",
-            ),
-        ),
+        (input_rule("fingerprints"),),
         needs=("tracks",),
     ),
     Check(
@@ -105,22 +97,7 @@ CHECKS = (
         "fingerprints",
         _rows,
         (
-            Rule(
-                "fingerprints.song_stem_unique",
-                "A stem or mixture has one row.",
-                "Rows of two runs are mixed; run analyze again.",
-                unique(*KEYS),
-                "{analysis_hash}",
-                "more than one row for this stem; this one was made with configuration {analysis_hash}",
-            ),
-            Rule(
-                "fingerprints.one_analysis_hash",
-                "All rows were made with one configuration.",
-                "Run analyze again; fingerprints of two revisions do not compare.",
-                equal("analysis_hash", "common_analysis_hash"),
-                "{analysis_hash}",
-                "configuration {analysis_hash}, most rows have {common_analysis_hash}",
-            ),
+            *measured_rules("fingerprints"),
             Rule(
                 "fingerprints.role_known",
                 "`role` is stem, mixture or sum.",

@@ -9,7 +9,8 @@ from catalogs.quality.excerpts import MARGIN
 from catalogs.schemas import STORED_ROLES
 from catalogs.validation.columns import column_checks
 from catalogs.validation.evidence import KEYS, Evidence, attach, cover, listed, stems_in_use
-from catalogs.validation.rule import Check, Rule, at_most, empty, equal, holds, one_of, unique, within
+from catalogs.validation.measured import input_rule, measured_rules
+from catalogs.validation.rule import Check, Rule, at_most, empty, holds, one_of, within
 
 LEVELS = (
     "level_dbfs",
@@ -86,38 +87,14 @@ CHECKS = (
     Check(
         "quality",
         _against_tracks,
-        (
-            Rule(
-                "quality.song_hash_equals_input",
-                "The quality was measured on the audio that tracks names now.",
-                "The input changed after it was analysed; run analyze again.",
-                equal("song_hash", "track_song_hash"),
-                "{song_hash}",
-                "measured on audio {song_hash}, tracks names {track_song_hash}",
-            ),
-        ),
+        (input_rule("quality"),),
         needs=("tracks",),
     ),
     Check(
         "quality",
         _rows,
         (
-            Rule(
-                "quality.song_stem_unique",
-                "A stem or mixture has one row.",
-                "Rows of two runs are mixed; run analyze again.",
-                unique(*KEYS),
-                "{analysis_hash}",
-                "more than one row for this stem; this one was made with configuration {analysis_hash}",
-            ),
-            Rule(
-                "quality.one_analysis_hash",
-                "All rows were measured with one configuration.",
-                "Run analyze again; rows of two revisions do not compare.",
-                equal("analysis_hash", "common_analysis_hash"),
-                "{analysis_hash}",
-                "configuration {analysis_hash}, most rows have {common_analysis_hash}",
-            ),
+            *measured_rules("quality"),
             Rule(
                 "quality.role_known",
                 "`role` is stem or mixture.",

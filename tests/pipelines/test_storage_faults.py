@@ -23,7 +23,7 @@ from tests.pipelines.test_build import REPOSITORY, build
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = {"FXNORM_STORAGE_TIMEOUT": "1", "RAY_AUTH_MODE": "disabled"}
+SETTINGS = {"FXNORM_STORAGE_TIMEOUT": "1"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +32,7 @@ def local_ray(store: ObjectStore) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in SETTINGS.items():
             environment.setenv(name, value)
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         yield
         ray.shutdown()
 
