@@ -10,7 +10,7 @@ LITDATA_PACKAGES := litdata==0.2.76 lightning-utilities==0.15.3 obstore==0.12.1 
 STAMP := $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup catalog train test check agreement bench bench-loader bench-quality bench-leaks bench-export bench-listening bench-million bench-scaling bench-report notebooks clean
+.PHONY: help setup catalog train test check docs agreement bench bench-loader bench-quality bench-leaks bench-export bench-listening bench-million bench-scaling bench-report notebooks clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,7 +20,7 @@ setup: $(STAMP) ## Make .venv with everything that development, the demo and the
 $(STAMP): pyproject.toml constraints.txt
 	@echo 'setting up $(VENV), a few minutes on a fresh machine'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train,listening,report]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev,demo,train,listening,report,docs]'
 	$(BIN)/python -m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all: \
 		--platform manylinux_2_28_x86_64 --implementation cp --python-version 3.11 --dest $(WHEELS) $(TUNES)
 	sh tests/browser.sh $(BIN)/python
@@ -62,10 +62,14 @@ $(DEMO)/catalog/catalog.json:
 test: $(STAMP) check ## Run the checks and the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-check: $(STAMP) ## Lint, format and type checks
+check: $(STAMP) ## Lint, format and type checks, and the documents as a site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MAKE) --no-print-directory docs
+
+docs: $(STAMP) ## Build the documents as a site, in site/; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 agreement: $(STAMP) ## Compare with numbers and audio of the published code: make agreement REFERENCE=DIR
 	$(BIN)/python -m tests.agreement $(REFERENCE)
@@ -106,4 +110,4 @@ $(LITDATA): $(STAMP)
 	rm -rf $@ && $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --target $@ $(LITDATA_PACKAGES)
 
 clean: ## Remove the environment, the demo and caches
-	rm -rf $(VENV) $(DEMO) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipelines.commands import (
+    audition,
     build,
     demo,
     interchange,
@@ -54,6 +55,7 @@ for command in (
     demo.demo_corpus,
     stem.analyze_stem,
     stem.normalize_stem,
+    audition.audition,
     *(reporting_errors(command) for command in (training_cli.train, training_cli.mix, training_cli.evaluate)),
 ):
     app.command()(command)

@@ -17,7 +17,7 @@ from catalogs.report.outliers import find_outliers, outlier_data
 from catalogs.report.summary import SHOWN_ROWS, Summary, page_data, summarize
 from catalogs.schemas import SPLITS
 from catalogs.storage import Location
-from catalogs.web import asset, bare_imports, import_map
+from catalogs.web import asset, bundle
 
 VEGA = "window.vegaEmbed = vegaEmbed;"
 """What the page uses of Vega's libraries."""
@@ -71,8 +71,7 @@ def render_report(catalog: Catalog) -> str:
         vega_licence=_text("vega-licence.txt"),
         data=_embedded(json.dumps(data, separators=(",", ":"), allow_nan=False)),
         charts=_embedded(chart_data(figures)),
-        imports=import_map({"dom": asset("dom.js"), "table": _text("table.js"), "tidy": _text("tidy.js")}),
-        script=bare_imports(_text("report.js")),
+        script=bundle([asset("dom.js"), _text("table.js"), _text("tidy.js"), _text("report.js")]),
     )
 
 

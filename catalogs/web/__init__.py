@@ -5,10 +5,8 @@ Plain files: a page copies them next to itself (``copy_assets``) or puts their t
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
@@ -34,19 +32,12 @@ def copy_assets(folder: Path) -> None:
         (folder / name).write_text(asset(name), encoding="utf-8")
 
 
-def bare_imports(module: str) -> str:
-    """Text of a module that imports "name" where it imports "./name.js", for a page with an :func:`import_map`."""
-    return re.sub(r'from "\./([\w-]+)\.js"', r'from "\1"', module)
-
-
-def import_map(modules: Mapping[str, str]) -> str:
-    """An import map (JSON) that holds whole modules, so that a page needs no other file.
+def bundle(modules: Iterable[str]) -> str:
+    """One module out of several, for a page that has to work without a server.
 
     Args:
-        modules: texts by name; they import each other as ``./name.js``.
+        modules: text of ES modules, each after those that it imports. Their names must differ at the top level, and
+            they may import nothing but each other.
     """
-    uris = {
-        name: f"data:text/javascript;base64,{base64.b64encode(bare_imports(text).encode()).decode()}"
-        for name, text in modules.items()
-    }
-    return json.dumps({"imports": uris})
+    text = "\n".join(re.sub(r"^import .*?;\n", "", module, flags=re.MULTILINE | re.DOTALL) for module in modules)
+    return re.sub(r"^export ", "", text, flags=re.MULTILINE)

@@ -79,6 +79,7 @@ export class Player extends EventTarget {
   #ramp;
   #master;
   #tracks = new Map();
+  #levels = new Map();
   #run = null;
   #selected = null;
   #offset = 0;
@@ -150,8 +151,18 @@ export class Player extends EventTarget {
     if (id === this.#selected) return;
     this.#selected = id;
     if (this.#run) {
-      for (const [other, gain] of this.#run.gains) gain.ramp(other === id ? 1 : 0, at, this.#ramp);
+      for (const [other, gain] of this.#run.gains) gain.ramp(other === id ? this.levelOf(id) : 0, at, this.#ramp);
     }
+    this.#changed();
+  }
+
+  /** Factor of the amplitude with which a track is played; 1 unless it was set. */
+  levelOf(id) { return this.#levels.get(id) ?? 1; }
+
+  /** Play tracks with these factors, {id: factor}, from now on; the others with 1. */
+  setLevels(levels, at = this.#soon()) {
+    this.#levels = new Map(Object.entries(levels));
+    if (this.#run) this.#run.gains.get(this.#selected).ramp(this.levelOf(this.#selected), at, this.#ramp);
     this.#changed();
   }
 
@@ -204,10 +215,11 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  /** Stop, and forget all tracks and the loop; the volume stays. */
+  /** Stop, and forget all tracks, their levels and the loop; the volume stays. */
   clear() {
     if (this.#run) this.#stop(this.#soon());
     this.#tracks.clear();
+    this.#levels.clear();
     this.#loopBuffers.clear();
     this.#loop = null;
     this.#selected = null;
@@ -223,7 +235,7 @@ export class Player extends EventTarget {
     const sources = [];
     const from = this.#toSample(offset);
     for (const id of this.#tracks.keys()) {
-      const gain = new RampedGain(this.#context, id === this.#selected ? 1 : 0);
+      const gain = new RampedGain(this.#context, id === this.#selected ? this.levelOf(id) : 0);
       const source = this.#context.createBufferSource();
       source.buffer = this.#bufferOf(id);
       source.loop = true;

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -101,10 +102,11 @@ def test_numbers_of_the_page_are_those_of_the_catalog(catalog: Catalog, report: 
 
 def test_the_page_computes_what_python_computes(catalog: Catalog, report: Path, browser: Browser) -> None:
     """The rows that the page's script makes from its data, against the same functions in Python."""
+    tidy = resources.files("catalogs.report") / "tidy.js"
     visit = opened(browser, report)
     rows = visit.page.evaluate(
-        """async () => {
-          const { histogramRows, bandRows, movementRows } = await import("tidy");
+        """async (tidy) => {
+          const { histogramRows, bandRows, movementRows } = await import(tidy);
           const data = JSON.parse(document.getElementById("data").textContent);
           const all = data.stems.source.map((_, stem) => stem);
           const decoded = Object.fromEntries(Object.entries(data.curves).map(([name, curve]) =>
@@ -114,7 +116,8 @@ def test_the_page_computes_what_python_computes(catalog: Catalog, report: Path, 
             histograms: each(histogramRows), movements: each(movementRows),
             curves: Object.values(decoded).map((curve) => bandRows(data, all, curve)),
           };
-        }"""
+        }""",
+        f"data:text/javascript;base64,{b64encode(tidy.read_bytes()).decode()}",
     )
     data = script_of(report, "data")
     stems = page_stems(data)
