@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["RAY_AUTH_MODE"] = "disabled"
 """Ray reads it once in a process, and so do the clusters that the process starts: all must agree."""
 
-ON_RAY = ("pipelines", "test_docs_commands.py", "test_s3.py", "test_train.py", "test_wheel.py")
+ON_RAY = ("pipelines", "notebooks", "test_docs_commands.py", "test_s3.py", "test_train.py", "test_wheel.py")
 """Folders and files whose tests start a Ray, which takes all cores: one after the other, beside all other tests."""
 
 
