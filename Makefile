@@ -60,7 +60,7 @@ $(DEMO)/catalog/catalog.json:
 	$(MAKE) catalog
 
 test: $(STAMP) check ## Run the checks and the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(STAMP) ## Lint, format and type checks, and the documents as a site
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 os.environ["RAY_AUTH_MODE"] = "disabled"
 """Ray reads it once in a process, and so do the clusters that the process starts: all must agree."""
-
-ON_RAY = ("pipelines", "notebooks", "test_docs_commands.py", "test_s3.py", "test_train.py", "test_wheel.py")
-"""Folders and files whose tests start a Ray, which takes all cores: one after the other, beside all other tests."""
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, and those on Ray in one process, where several processes share the tests."""
-    for item in items:
-        on_ray = any(part in ON_RAY for part in item.path.parts[len(Path(__file__).parent.parts) :])
-        item.add_marker(pytest.mark.xdist_group("ray" if on_ray else item.path.name))
-
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
