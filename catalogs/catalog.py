@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,8 +149,8 @@ class Catalog:
         return table_to_statistics(self.table(table))
 
     def fingerprint(self) -> str:
-        """BLAKE2b-128 of the manifest, which names every table by its content; hexadecimal."""
-        return hashlib.blake2b(self.manifest.to_json(), digest_size=16).hexdigest()
+        """That of the manifest."""
+        return self.manifest.fingerprint()
 
     @property
     def songs(self) -> list[str]:

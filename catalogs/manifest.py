@@ -76,8 +76,8 @@ class Manifest:
         return (json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n").encode()
 
     def fingerprint(self) -> str:
-        """First 16 digits of the BLAKE2b-128 of the file's content."""
-        return hashlib.blake2b(self.to_json(), digest_size=16).hexdigest()[:16]
+        """BLAKE2b-128 of the file's content, which names every table by its own; hexadecimal."""
+        return hashlib.blake2b(self.to_json(), digest_size=16).hexdigest()
 
 
 def read_manifest(catalog: Location, name: str = PUBLISHED) -> Manifest | None:
@@ -117,7 +117,6 @@ class TableWriter:
     Args:
         catalog: folder of the catalog.
         name: of the table.
-
     """
 
     def __init__(self, catalog: Location, name: str) -> None:

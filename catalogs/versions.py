@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from catalogs.manifest import PUBLISHED, CatalogError, Manifest, read_manifest
 from catalogs.storage import Location
 
 FOLDER = "versions"
+
+FINGERPRINT_DIGITS = 16
+"""Digits of a manifest's fingerprint in the name of its version."""
+
 _NAME = re.compile(r"^(\d{6})-([0-9a-f]{16})\.json$")
 _NUMBERED = re.compile(r"^(?P<catalog>.+)#(?P<number>\d+)$")
 
@@ -48,11 +53,13 @@ def publish(catalog: Location, manifest: Manifest) -> bool:
     The publication before gets a number too if it has none yet, as in a catalog of an earlier package.
     """
     published = read_manifest(catalog)
-    if published is not None:
-        _keep(catalog, published)
+    versions = list_versions(catalog)
+    if published is not None and short_fingerprint(published) not in {version.fingerprint for version in versions}:
+        versions.append(_number(catalog, published, versions))
     if published == manifest:
         return False
-    _keep(catalog, manifest)
+    if not versions or versions[-1].fingerprint != short_fingerprint(manifest):
+        _number(catalog, manifest, versions)
     (catalog / PUBLISHED).write_bytes(manifest.to_json())
     return True
 
@@ -83,9 +90,13 @@ def find_version(target: str, number: int) -> Version:
     raise CatalogError(f"{target}: no version {number}; there are: {have}; 'fxnorm-data versions {target}' lists them")
 
 
-def _keep(catalog: Location, manifest: Manifest) -> None:
-    versions = list_versions(catalog)
-    if versions and versions[-1].fingerprint == manifest.fingerprint():
-        return
-    version = Version(versions[-1].number + 1 if versions else 1, manifest.fingerprint())
+def short_fingerprint(manifest: Manifest) -> str:
+    """The digits of a manifest's fingerprint that name its version."""
+    return manifest.fingerprint()[:FINGERPRINT_DIGITS]
+
+
+def _number(catalog: Location, manifest: Manifest, versions: Sequence[Version]) -> Version:
+    """Store a manifest as the version after those that are there."""
+    version = Version(versions[-1].number + 1 if versions else 1, short_fingerprint(manifest))
     (catalog / version.path).write_bytes(manifest.to_json())
+    return version

@@ -17,6 +17,7 @@ from catalogs.report.outliers import find_outliers, outlier_data
 from catalogs.report.summary import SHOWN_ROWS, Summary, page_data, summarize
 from catalogs.schemas import SPLITS
 from catalogs.storage import Location
+from catalogs.versions import short_fingerprint
 from catalogs.web import asset, bundle
 
 VEGA = "window.vegaEmbed = vegaEmbed;"
@@ -56,7 +57,7 @@ def render_report(catalog: Catalog) -> str:
     return environment.get_template("page.html.jinja").render(
         name=catalog.location.name,
         catalog=catalog,
-        fingerprint=catalog.manifest.fingerprint(),
+        fingerprint=short_fingerprint(catalog.manifest),
         summary=summary,
         songs=sum(sum(corpus.songs.values()) for corpus in summary.corpora),
         hours=sum(corpus.hours for corpus in summary.corpora),

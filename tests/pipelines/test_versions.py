@@ -5,28 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from catalogs.catalog import Catalog
 from catalogs.manifest import DRAFT, PUBLISHED, CatalogError
 from catalogs.storage import Location
-from catalogs.versions import list_versions
+from catalogs.versions import list_versions, publish
 from fxnorm.statistics import FeatureSum
 from tests.corpora import write_corpus, write_song
 from tests.pipelines.test_build import build, contents, run
 from tests.small_catalog import write_small_catalog
 
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +162,19 @@ def test_a_catalog_of_a_version_without_numbers_gets_them(tmp_path: Path) -> Non
     assert not workspace.publish()
     assert Catalog.open(f"{tmp_path / 'catalog'}#1").manifest == manifest
     assert Catalog.open(f"{tmp_path / 'catalog'}#2").manifest == Catalog.open(tmp_path / "catalog").manifest
+
+
+def test_a_publication_that_was_cut_short_is_one_version(tmp_path: Path) -> None:
+    first = write_small_catalog(tmp_path / "catalog").manifest
+    location = Location.parse(tmp_path / "catalog")
+    second = first.with_stage("normalize", {}, {"seed": 7})
+    assert not publish(location, first)
+    assert publish(location, second)
+    (location / PUBLISHED).write_bytes(first.to_json())
+    assert publish(location, second)
+    assert [version.number for version in list_versions(location)] == [1, 2]
+    assert publish(location, first)
+    assert Catalog.open(f"{tmp_path / 'catalog'}#3").manifest == first
 
 
 def test_a_damaged_version_keeps_the_collector_away(built: Built, tmp_path: Path) -> None:
