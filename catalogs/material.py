@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalogs.schemas import MIXTURE
 from fxnorm.settings import SAMPLE_RATE
@@ -31,6 +34,26 @@ def stem_rows(tracks: Iterable[Row]) -> list[Row]:
         if row["used"]:
             groups.setdefault(row["stem"], []).append(row)
     return [_stem_row(stem, rows) for stem, rows in groups.items()]
+
+
+def rows_in_memory(song: Mapping[str, NDArray[np.float32]], song_id: str) -> list[Row]:
+    """What the measures of a song need of the rows of its stems, for audio that is in memory.
+
+    Args:
+        song: by stem and, where there is one, ``mixture``: shape (samples, 2), 44 100 Hz.
+        song_id: for the rows.
+    """
+    return [
+        {
+            "song_id": song_id,
+            "stem": name,
+            "role": MIXTURE if name == MIXTURE else "stem",
+            "song_hash": "",
+            "sample_rate": SAMPLE_RATE,
+            "catalog_frames": audio.shape[0],
+        }
+        for name, audio in song.items()
+    ]
 
 
 def file_rows(rows: Iterable[Row]) -> list[Row]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -97,7 +97,7 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     known = KnownTracks(pa.concat_tables([previous, journal.interrupted()]))
     effects: Counter[str] = Counter()
     with TemporaryFile("w+", encoding="utf-8") as listing:
-        songs = 0
+        songs = new = 0
         for song in source.songs():
             songs += 1
             effects.update(count_effects([song]))
@@ -107,11 +107,19 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
             else:
                 job: Job = {"song_id": song.song_id, "song": _song_to_json(song)}
                 listing.write(json.dumps(job) + "\n")
+                new += 1
         listing.seek(0)
         if effects:
             counted = ", ".join(f"{count} {effect}" for effect, count in effects.items())
             console.print(f"errata    {counted}; see the column errata of the table tracks, and the quarantine")
-        _ingest_new(source, listing, songs, journal, options, console)
+        refused = list({row["song_id"]: row["message"] for row in journal.refused}.values())
+        check_errors(refused, options)
+        if new:
+            with StageProgress(STAGE, new, None, console) as progress:
+                outcomes = run_songs(ingest_task, map(json.loads, listing), options, refused=refused)
+                _take(outcomes, source.corpus, journal, progress)
+        else:
+            console.print(f"{STAGE:<9} nothing to do, {songs} songs are known")
     tracks = journal.tracks()
     gone = _leaving(source, previous, tracks, journal.refused)
     if gone:
@@ -139,25 +147,13 @@ def ingest(workspace: Workspace, source: Source, options: RunOptions, console: C
     )
 
 
-def _ingest_new(
-    source: Source, listing: TextIO, songs: int, journal: IngestJournal, options: RunOptions, console: Console
-) -> None:
-    """Probe and hash the songs that are listed, one JSON object a line."""
-    refused = list({row["song_id"]: row["message"] for row in journal.refused}.values())
-    check_errors(refused, options)
-    count = sum(1 for _ in listing)
-    listing.seek(0)
-    if not count:
-        console.print(f"{STAGE:<9} nothing to do, {songs} songs are known")
-        return
-    jobs = (json.loads(line) for line in listing)
-    with StageProgress(STAGE, count, None, console) as progress:
-        for outcome in run_songs(ingest_task, jobs, options, refused=refused):
-            if outcome["status"] == "failed":
-                journal.add([], [_failed(source.corpus, outcome)])
-            else:
-                journal.add(outcome["tracks"], outcome["quarantine"])
-            progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
+def _take(outcomes: Iterable[Outcome], corpus: str, journal: IngestJournal, progress: StageProgress) -> None:
+    for outcome in outcomes:
+        if outcome["status"] == "failed":
+            journal.add([], [_failed(corpus, outcome)])
+        else:
+            journal.add(outcome["tracks"], outcome["quarantine"])
+        progress.advance(song_seconds(outcome.get("tracks", [])), outcome["status"] != "ok")
 
 
 def _leaving(source: Source, previous: pa.Table, tracks: pa.Table, refused: Rows) -> set[str]:

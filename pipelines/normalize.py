@@ -206,17 +206,10 @@ def normalize(workspace: Workspace, config: NormalizationConfig, options: RunOpt
         for result in read_ahead(_read_result, folder, finished):
             stored.write_rows([{**row, "split": splits[row["song_id"]]} for row in result["shards"]])
             receipts.write_rows(result["receipts"])
-    targets_given = {} if config.statistics is None else {"targets": statistics_to_table(statistics)}
-    workspace.save_draft(
-        STAGE,
-        {
-            "shards": stored.stored,
-            "receipts": receipts.stored,
-            **{name: workspace.store(name, table) for name, table in targets_given.items()},
-        },
-        as_json(config),
-        drop=("targets",),
-    )
+    tables = {"shards": stored.stored, "receipts": receipts.stored}
+    if config.statistics is not None:
+        tables["targets"] = workspace.store("targets", statistics_to_table(statistics))
+    workspace.save_draft(STAGE, tables, as_json(config), drop=("targets",))
 
 
 def stem_names(songs: SongRows) -> list[str]:

@@ -135,3 +135,16 @@ def serving(application: Callable[..., Any]) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def tab_to(page: Page, selector: str, most: int) -> None:
+    """Press Tab until what the selector names has the focus, so many times at most.
+
+    Raises:
+        AssertionError: it never has.
+    """
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"Tab never comes to {selector}")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -25,3 +26,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
             environment.setenv(name, value)
         with running(program, tmp_path_factory.mktemp("s3")) as server:
             yield server
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A tests.browser.Browser; what drives it is imported by the tests that need it only."""
+    from tests.browser import open_browser
+
+    with open_browser(tmp_path_factory.mktemp("profiles")) as opened:
+        yield opened

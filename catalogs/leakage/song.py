@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catalogs.leakage.audio_hash import audio_hash
 from catalogs.leakage.fingerprint import Landmarks, find_landmarks
-from catalogs.material import Row
+from catalogs.material import Row, rows_in_memory
 from catalogs.schemas import MIXTURE, SUM
 
 
@@ -71,17 +71,8 @@ def fingerprint_song(song: Mapping[str, NDArray[np.float32]], song_id: str = "")
         song: by stem and, where there is one, ``mixture``: float32 of shape (samples, 2), 44 100 Hz.
         song_id: for the rows.
     """
-    stems = [
-        {
-            "song_id": song_id,
-            "stem": name,
-            "role": MIXTURE if name == MIXTURE else "stem",
-            "song_hash": "",
-            "catalog_frames": audio.shape[0],
-        }
-        for name, audio in song.items()
-    ]
+    stems = rows_in_memory(song, song_id)
     fingerprint = SongFingerprint(stems, "")
     for stem in stems:
-        fingerprint.add(stem, song[str(stem["stem"])])
+        fingerprint.add(stem, song[stem["stem"]])
     return fingerprint.rows()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalogs.material import Row
+from catalogs.material import Row, rows_in_memory
 from catalogs.quality.bandwidth import measure_bandwidth
 from catalogs.quality.bleed import measure_bleed
 from catalogs.quality.clipping import Clipping
@@ -19,7 +19,6 @@ from catalogs.quality.silence import block_peaks, silence_share
 from catalogs.quality.stereo import measure_channels
 from catalogs.quality.true_peak import true_peak
 from catalogs.schemas import MIXTURE
-from fxnorm.settings import SAMPLE_RATE
 
 
 class SongQuality:
@@ -111,20 +110,10 @@ def measure_song(song: Mapping[str, NDArray[np.float32]], song_id: str = "") -> 
         song: by stem and, where there is one, ``mixture``: float32 of shape (samples, 2), 44 100 Hz.
         song_id: for the rows.
     """
-    stems = [
-        {
-            "song_id": song_id,
-            "stem": name,
-            "role": MIXTURE if name == MIXTURE else "stem",
-            "song_hash": "",
-            "sample_rate": SAMPLE_RATE,
-            "catalog_frames": audio.shape[0],
-        }
-        for name, audio in song.items()
-    ]
+    stems = rows_in_memory(song, song_id)
     quality = SongQuality(stems, "")
     for stem in stems:
-        audio = song[str(stem["stem"])]
+        audio = song[stem["stem"]]
         clipping = Clipping()
         clipping.add(audio)
         quality.add(stem, audio, clipping)

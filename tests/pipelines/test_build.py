@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import ray
 import soundfile
 from rich.console import Console
 from typer.testing import CliRunner
@@ -27,6 +26,8 @@ from catalogs.storage import Location
 from fxnorm.loudness import integrated_loudness
 from pipelines.cli import app
 from tests.corpora import STEMS, write_corpus, write_song
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -48,14 +49,6 @@ def contents(catalog: Path) -> dict[str, str]:
     names = ["catalog.json", *(table.path for table in manifest.tables.values())]
     names += sorted(set(Catalog.open(catalog).frame("shards").shard))
     return {name: hashlib.blake2b((catalog / name).read_bytes()).hexdigest() for name in names}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    """One Ray for all builds of this module that do not say how many workers."""
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
 
 
 def run_apart(*arguments: object) -> str:

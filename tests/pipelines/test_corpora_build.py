@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 from typer.testing import CliRunner
 
 from catalogs.catalog import Catalog
@@ -19,6 +17,8 @@ from pipelines.ingest import Source
 from pipelines.plan import plan_build
 from tests.layouts import FULL_SCALE, SONGS, TrueSong, write_layout
 
+pytestmark = pytest.mark.usefixtures("local_ray")
+
 BUILT = ("cambridge_mt", "dsd100", "enst_drums", "manifest", "medleydb", "moisesdb", "rawstems", "slakh2100")
 SECONDS = 1.5
 
@@ -27,13 +27,6 @@ def run(*arguments: object, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == code, result.output
     return result.output
-
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import ray
 
 from catalogs.schemas import TRACKS
 from catalogs.storage import Location, read_table
@@ -22,12 +20,7 @@ from tests.corpora import write_corpus
 from tests.pipelines.test_build import REPOSITORY, run
 from tests.small_catalog import write_small_catalog
 
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def test_what_was_added_comes_back_and_is_there_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

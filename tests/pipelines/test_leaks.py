@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 import soundfile
 from typer.testing import CliRunner
 
@@ -16,6 +14,8 @@ from catalogs.catalog import Catalog
 from catalogs.manifest import DRAFT
 from pipelines.cli import app
 from tests.corpora import STEMS, write_song
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 SECONDS = 14.0
 COPY, ORIGINAL, OTHER = "musdb18hq/A B - renamed", "musdb18hq/Artist - Song", "musdb18hq/Artist - Other"
@@ -29,13 +29,6 @@ def run(*arguments: object, code: int = 0) -> str:
 
 def build(corpus: Path, out: Path, *options: object) -> str:
     return run("build-catalog", "--corpus", "musdb18hq", corpus, "--out", out, *options)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def local_ray() -> Iterator[None]:
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-    yield
-    ray.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from tests import signals
-from tests.browser import WIDTHS, Browser, Visit, open_browser, serving
+from tests.browser import WIDTHS, Browser, Visit, serving
 from tests.signals import RATE
 from training.audition.build import AuditionOptions, build_audition
 from training.audition.excerpt import BLOCK, loudest_start
@@ -90,12 +89,6 @@ def page_file(mixes: tuple[Path, Any]) -> Path:
     result = CliRunner().invoke(app, ["audition", str(mixes[0]), "-o", str(out), "--title", "Autumn mixes"])
     assert result.exit_code == 0, result.output
     return out
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with open_browser(tmp_path_factory.mktemp("profiles")) as opened:
-        yield opened
 
 
 def open_page(browser: Browser, url: str, **options: Any) -> Visit:

@@ -6,7 +6,6 @@ import io
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from catalogs.report.page import render_report, write_report
 from catalogs.report.summary import summarize
 from catalogs.storage import Location
 from pipelines.cli import app
-from tests.browser import WIDTHS, Browser, Visit, open_browser
+from tests.browser import WIDTHS, Browser, Visit, tab_to
 from tests.catalogs.report.wide_catalog import write_wide_catalog
 
 TABS = 200
@@ -45,12 +44,6 @@ def report(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = CliRunner().invoke(app, ["report", catalog.location.path, "-o", str(out)])
     assert result.exit_code == 0, result.output
     return out
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with open_browser(tmp_path_factory.mktemp("profiles")) as opened:
-        yield opened
 
 
 def opened(browser: Browser, report: Path, **options: Any) -> Visit:
@@ -271,26 +264,18 @@ def test_excerpts_play_one_at_a_time(report: Path, browser: Browser) -> None:
     assert current_time(page) == stopped
 
 
-def focus_by_keyboard(page: Page, wanted: str) -> None:
-    for _ in range(TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("e => document.activeElement.matches(e)", wanted):
-            return
-    raise AssertionError(f"Tab does not reach {wanted}")
-
-
 def test_all_of_it_by_keyboard(report: Path, browser: Browser) -> None:
     page = opened(browser, report).page
-    focus_by_keyboard(page, "#filter-source")
+    tab_to(page, "#filter-source", TABS)
     page.keyboard.press("d")
     expect(page.get_by_label("Source", exact=True)).to_have_value("drums")
     drawn(page)
-    focus_by_keyboard(page, ".outlier:not([hidden]) .play")
+    tab_to(page, ".outlier:not([hidden]) .play", TABS)
     page.keyboard.press("Enter")
     page.wait_for_function("document.getElementById('player').currentTime > 0.2")
     page.keyboard.press("Space")
     assert page.evaluate("document.getElementById('player').paused")
-    focus_by_keyboard(page, "#stem-table th:nth-child(4) button")
+    tab_to(page, "#stem-table th:nth-child(4) button", TABS)
     page.keyboard.press("Enter")
     expect(page.locator("#stem-table th").nth(3)).to_have_attribute("aria-sort", "descending")
 

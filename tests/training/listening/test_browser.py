@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from tests.browser import WIDTHS, Browser, Visit, open_browser, serving
+from tests.browser import WIDTHS, Browser, Visit, serving, tab_to
 from tests.training.listening.listeners import encoded, finished_result
 from training.listening.analysis import analyse
 from training.listening.build import Built
@@ -30,12 +30,6 @@ from training.listening.server import application
 
 TABS = 120
 """More presses of Tab than any page has places."""
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with open_browser(tmp_path_factory.mktemp("profiles")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -147,21 +141,13 @@ def test_a_whole_test_with_the_mouse(
     assert visit.complaints == []
 
 
-def tab_to(page: Page, selector: str) -> None:
-    for _ in range(TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("s => document.activeElement.matches(s)", selector):
-            return
-    raise AssertionError(f"Tab never comes to {selector}")
-
-
 def rate_with_keys(page: Page) -> None:
     for number, button in enumerate(page.locator(".mix").all(), start=1):
         page.keyboard.press(str(number) if number % 2 else "ABC"[number - 1].lower())
         expect(button).to_have_attribute("aria-pressed", "true")
         expect(button).to_have_attribute("data-heard", "yes")
     for index in range(page.locator(".marker").count()):
-        tab_to(page, ".marker")
+        tab_to(page, ".marker", TABS)
         before = float(page.evaluate("document.activeElement.getAttribute('aria-valuenow')"))
         page.keyboard.press("Enter")
         page.keyboard.press("PageUp" if index % 2 else "PageDown")
@@ -170,7 +156,7 @@ def rate_with_keys(page: Page) -> None:
         assert after == min(100, max(0, before + (10 if index % 2 else -10))) + 1 or after == 100
         assert page.evaluate("document.activeElement.getAttribute('aria-valuetext')") == f"{round(after)} of 100"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
-    tab_to(page, "button.primary")
+    tab_to(page, "button.primary", TABS)
     page.keyboard.press("Enter")
 
 
@@ -181,7 +167,7 @@ def test_a_whole_test_with_the_keyboard_alone_on_a_phone_sized_window(
     visit = browser.visit(server, size=WIDTHS["phone"])
     page = visit.page
     expect(page.get_by_role("heading", level=1)).to_have_text("Small test")
-    tab_to(page, "#participant")
+    tab_to(page, "#participant", TABS)
     page.keyboard.type("keys-1")
     page.keyboard.press("Enter")
     expect(page.locator(".mix")).to_have_count(3)
@@ -191,7 +177,7 @@ def test_a_whole_test_with_the_keyboard_alone_on_a_phone_sized_window(
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     page.keyboard.press("0")
     expect(page.get_by_role("button", name="Hear dry: All stems")).to_have_attribute("aria-pressed", "true")
-    tab_to(page, "#volume")
+    tab_to(page, "#volume", TABS)
     page.keyboard.press("ArrowLeft")
     rate_with_keys(page)
     for number in (1, 2, 3):
@@ -199,12 +185,12 @@ def test_a_whole_test_with_the_keyboard_alone_on_a_phone_sized_window(
         expect(page.locator(".mix")).to_have_count(3)
         rate_with_keys(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("About you")
-    tab_to(page, "input[type=number]")
+    tab_to(page, "input[type=number]", TABS)
     page.keyboard.type("3")
     for _ in range(3):
-        tab_to(page, "input[type=radio]")
+        tab_to(page, "input[type=radio]", TABS)
         page.keyboard.press("Space")
-    tab_to(page, "button[type=submit]")
+    tab_to(page, "button[type=submit]", TABS)
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("Your result is saved. You can close this page.")
     (result,) = stored(tmp_path)
