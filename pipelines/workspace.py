@@ -18,7 +18,7 @@ from catalogs.manifest import DRAFT, PUBLISHED, Manifest, TableFile, read_manife
 from catalogs.material import stem_rows
 from catalogs.statistics_file import statistics_to_table, table_to_statistics
 from catalogs.storage import Location, read_table, write_table
-from catalogs.versions import publish
+from catalogs.versions import numbered, publish
 from fxnorm.settings import hash_of
 from fxnorm.statistics import Statistics
 from fxnorm.version import VERSION
@@ -48,9 +48,14 @@ class Workspace:
 
     Args:
         target: path or URI of the catalog.
+
+    Raises:
+        PipelineError: the target is a version of a catalog, which nothing is done to.
     """
 
     def __init__(self, target: str | Path) -> None:
+        if numbered(target) is not None:
+            raise PipelineError(f"{target}: a version of a catalog is only read; name the catalog without the number")
         self.catalog = Location.parse(target)
         self.target = self.catalog.path if self.catalog.is_local else str(target)
         self._work = self.catalog / "work"

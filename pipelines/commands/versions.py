@@ -80,6 +80,8 @@ def gc(
     from pipelines.workspace import Workspace
 
     workspace = Workspace(catalog)
+    if not workspace.draft().tables:
+        raise ValueError(f"{catalog}: no catalog here; name the folder that holds catalog.json")
     with workspace.locked():
         garbage = find_garbage(workspace, keep)
         if not dry_run:

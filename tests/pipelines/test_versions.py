@@ -177,6 +177,14 @@ def test_a_publication_that_was_cut_short_is_one_version(tmp_path: Path) -> None
     assert Catalog.open(f"{tmp_path / 'catalog'}#3").manifest == first
 
 
+def test_nothing_is_collected_or_made_where_there_is_no_catalog(built: Built, tmp_path: Path) -> None:
+    assert "no catalog here" in run("gc", tmp_path / "elsewhere", code=1)
+    assert not (tmp_path / "elsewhere").exists()
+    for command in ("gc", "validate", "publish", "analyze"):
+        assert "a version of a catalog is only read" in run(command, f"{built.catalog}#1", code=1)
+    assert not built.catalog.with_name(f"{built.catalog.name}#1").exists()
+
+
 def test_a_damaged_version_keeps_the_collector_away(built: Built, tmp_path: Path) -> None:
     copy = tmp_path / "catalog"
     shutil.copytree(built.catalog, copy)
